@@ -1,0 +1,100 @@
+/* The daemon's configuration: what the files, or the flags of onced run, amount to.
+ *
+ * config_load() reads, checks and completes everything and reports every error, one line each,
+ * "FILE:LINE: Key: what is wrong, what was expected", or "onced: --flag: ...". What it returns is
+ * valid as a whole and never changes; a reload loads another one. It starts nothing, connects to
+ * nothing, and prints no secret. */
+#ifndef ONCED_CONFIG_H
+#define ONCED_CONFIG_H
+
+#include <once/elect.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "daemon/options.h"
+
+#define CONFIG_FILE_DEFAULT "/etc/onced/onced.conf"
+
+enum {
+	CONFIG_NAME_MAX = 64,	 /* of nodes, jobs, groups; without the NUL */
+	CONFIG_KEY_MAX = 512,	 /* of etcd keys given here */
+	CONFIG_FILE_MAX = 1 << 20, /* bytes in one file */
+	CONFIG_JOBS_MAX = 1024,
+};
+
+enum config_job_type {
+	CONFIG_JOB_SERVICE, /* runs as long as this node leads */
+};
+
+enum config_restart {
+	CONFIG_RESTART_ALWAYS,
+	CONFIG_RESTART_ON_FAILURE,
+	CONFIG_RESTART_NO,
+};
+
+/* All owned by the config. */
+struct config_job {
+	char *name; /* [a-z0-9][a-z0-9._-]{0,63}; of onced run: "run" */
+	enum config_job_type type;
+	char *description; /* "" when none */
+	char **argv;	   /* at least one; ends with NULL. Shell=yes: /bin/sh -c TEXT */
+	size_t argc;
+	char *directory;    /* absolute; NULL: the daemon's choice ("/"; of onced run: where it was called) */
+	char **environment; /* NAME=value, each name once; ends with NULL */
+	size_t n_environment;
+	enum config_restart restart;
+	int64_t restart_delay_ns;
+	int64_t stop_grace_ns; /* at most timing.stop_grace_ns */
+	bool isolate;	       /* own PID namespace */
+};
+
+struct config {
+	/* etcd */
+	char **endpoints; /* each "https://host:port" or "http://host:port"; ends with NULL */
+	size_t n_endpoints;
+	char *cacert, *cert, *key_file; /* absolute paths; NULL: none */
+	char *user, *password;		/* NULL: none; password is zeroed by config_free() */
+	bool allow_plaintext;
+	/* this node */
+	char *node;
+	char *address; /* "" when none */
+	/* election of the default group */
+	char *key, *value, *prefix, *group;
+	char profile[16];
+	struct once_timing timing;
+	/* daemon */
+	char *runtime_dir; /* NULL: none can be had (onced run of a user without one) */
+	enum once_log_level log_level;
+	bool isolate; /* default of the jobs */
+	struct config_job *jobs; /* in the order of their names; the command of onced run is the only one */
+	size_t n_jobs;
+	/* onced run */
+	bool run;
+	bool once;
+	bool inherit_environment; /* the command gets all of our environment, as under etcdctl lock */
+	bool password_from_environment; /* worth a warning */
+	/* where it came from: the file's path, or "onced run" */
+	char *source;
+};
+
+/* Fills *ret, or prints every error to `errors` and returns the exit code: EXIT_CONFIG_FILE when a
+ * file is wrong, EXIT_USAGE when a flag is; *ret is then empty and needs no config_free().
+ * -n does not change what is loaded. */
+int config_load(const struct options *options, struct config *ret, FILE *errors);
+
+/* Zeroes secrets and frees everything; *config is empty afterwards. An empty one is fine. */
+void config_free(struct config *config);
+
+/* What --check prints: every key with its effective value, the jobs, the worst failover per fault.
+ * Secrets as "(set)". */
+void config_print(const struct config *config, FILE *out);
+
+/* One line per key of the table: kind of file, section, key, default, separated by tabs. */
+void config_dump_keys(FILE *out);
+
+/* The name rule: [a-z0-9][a-z0-9._-]{0,63}. */
+bool config_name_valid(const char *name);
+
+#endif
