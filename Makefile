@@ -1,0 +1,71 @@
+# The developer commands. `make help` lists them; meson does the work.
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+JOBS   ?= $(shell nproc)
+PYTHON ?= /usr/bin/python3
+MESON  ?= meson
+
+# torture
+MINUTES ?= 10
+SEED    ?=
+# bench
+RUNS ?= 5
+# fuzz: seconds for each target
+SECONDS ?= 60
+
+.DEFAULT_GOAL := build
+.PHONY: build help deps test demo bench torture install up down fuzz asan clean
+
+build: $(BUILD)/build.ninja  ## compile everything into build/
+	@ninja -C $(BUILD) -j $(JOBS)
+
+$(BUILD)/build.ninja:
+	$(MESON) setup $(BUILD)
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps:  ## install the Debian packages that are missing (root or sudo)
+	@tools/deps.sh build test demo
+
+test:  ## everything: unit, simulator, sanitizers, clang, real etcd; last line is the count
+	@tools/deps.sh build test
+	@$(PYTHON) tests/run.py --build $(BUILD) --jobs $(JOBS)
+
+demo:  ## three nodes, four faults, one table, in about a minute; KEEP=1 leaves the cluster up
+	@tools/deps.sh build demo
+	@$(MAKE) --no-print-directory build
+	@$(PYTHON) tools/demo/demo.py --onced $(BUILD)/daemon/onced $(if $(KEEP),--keep)
+
+bench:  ## measure against etcdctl and write docs/benchmarks.md; RUNS=5, CHECK=1 compares with the aims
+	@tools/deps.sh build demo
+	@$(MAKE) --no-print-directory build
+	@$(PYTHON) tests/bench/bench.py --onced $(BUILD)/daemon/onced --runs $(RUNS) $(if $(CHECK),--check)
+
+torture:  ## simulator and fault scenarios in random order; MINUTES=10 SEED=...
+	@tools/deps.sh build test
+	@$(MAKE) --no-print-directory build
+	@$(PYTHON) tests/torture/torture.py --build $(BUILD) --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+install: $(BUILD)/build.ninja  ## install; PREFIX=/usr/local DESTDIR=
+	@$(MESON) configure $(BUILD) -Dprefix=$(PREFIX)
+	@ninja -C $(BUILD) -j $(JOBS)
+	DESTDIR="$(DESTDIR)" $(MESON) install -C $(BUILD) --no-rebuild
+
+up:  ## a local three-member etcd cluster with TLS that stays
+	@tools/deps.sh demo
+	@$(PYTHON) tools/demo/local.py up
+
+down:  ## end that cluster and forget its data
+	@$(PYTHON) tools/demo/local.py down
+
+fuzz:  ## run every fuzz target for SECONDS=60
+	@tools/deps.sh build test
+	@tests/fuzz/run.sh $(SECONDS)
+
+asan:  ## the meson tests under ASan and UBSan
+	@$(PYTHON) tests/run.py --only asan --jobs $(JOBS)
+
+clean:  ## remove the build directories
+	rm -rf $(BUILD) build-asan build-gcc build-clang build-fuzz

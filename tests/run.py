@@ -1,0 +1,178 @@
+#!/usr/bin/python3
+"""Runs every suite and counts: what `make test` does.
+
+Each stage adds rows (suite, passed, failed, skipped). A stage that cannot run is a failure, unless
+the machine lacks something, which is a skip with its reason. The last line is the sum; the exit code
+is 1 when anything failed.
+"""
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+STAGES = ("scripts", "build", "meson", "warnings", "asan", "integration")
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:abort_on_error=1",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+}
+
+
+class Counts:
+    def __init__(self):
+        self.rows = {}
+        self.notes = []
+
+    def add(self, suite, passed=0, failed=0, skipped=0, note=None):
+        row = self.rows.setdefault(suite, [0, 0, 0])
+        for i, n in enumerate((passed, failed, skipped)):
+            row[i] += n
+        if note:
+            self.notes.append("%s: %s" % (suite, note))
+
+    def show(self):
+        total = [sum(row[i] for row in self.rows.values()) for i in range(3)]
+        print("\n%-24s %8s %8s %8s" % ("suite", "passed", "failed", "skipped"))
+        for suite, row in self.rows.items():
+            print("%-24s %8d %8d %8d" % (suite, *row))
+        for note in self.notes:
+            print(note)
+        print("%d passed, %d failed, %d skipped" % tuple(total), flush=True)
+        return 1 if total[1] or not total[0] else 0
+
+
+def run(command, seconds, env=None):
+    """The exit code; 124 when it took too long."""
+    print("+ " + shlex.join(command), flush=True)
+    try:
+        return subprocess.run(command, cwd=TOP, timeout=seconds, env=dict(os.environ, **(env or {})),
+                              stdin=subprocess.DEVNULL).returncode
+    except subprocess.TimeoutExpired:
+        return 124
+
+
+def read_junit(path, counts, name_of):
+    """Adds the cases of a JUnit file; how many there were."""
+    try:
+        root = ElementTree.parse(path).getroot()
+    except (OSError, ElementTree.ParseError):
+        return 0
+    seen = 0
+    for suite in root.iter("testsuite"):
+        for case in suite.iter("testcase"):
+            seen += 1
+            name = name_of(suite.get("name", ""), case)
+            reason = case.find("skipped")
+            if case.find("failure") is not None or case.find("error") is not None:
+                counts.add(name, failed=1, note="FAILED " + case.get("name", "?"))
+            elif reason is not None:
+                text = reason.get("message") or "not run here"
+                counts.add(name, skipped=1, note="skipped %s: %s" % (case.get("name"), text))
+            else:
+                counts.add(name, passed=1)
+    return seen
+
+
+def meson_suite(prefix):
+    """meson names a test "onced:unit / election", and a TAP test's suite "onced.onced:unit / election"."""
+    def name_of(suite, case):
+        text = suite if " / " in suite else case.get("name", "")
+        head = text.split(" / ")[0]
+        return prefix + (head.split(":")[1].split("+")[0] if ":" in head else "other")
+    return name_of
+
+
+class Runner:
+    def __init__(self, options):
+        self.options, self.counts = options, Counts()
+
+    def stage_scripts(self):
+        found = subprocess.run(["git", "ls-files", "*.sh", ".ci/run"], cwd=TOP, text=True,
+                               stdout=subprocess.PIPE).stdout.split()
+        if not found:
+            # not a git checkout: a tar ball
+            found = [".ci/run"] + [os.path.join("tools", f) for f in os.listdir(TOP + "/tools")
+                                   if f.endswith(".sh")]
+        for script in found:
+            failed = run(["shellcheck", script], 60) != 0
+            self.counts.add("scripts", not failed, failed, note="shellcheck " + script if failed else None)
+
+    def setup(self, directory, *options, compiler="gcc"):
+        """Configure once, then compile. False: a row says which failed."""
+        path = os.path.join(TOP, directory)
+        if not os.path.exists(os.path.join(path, "build.ninja")):
+            if run(["meson", "setup", directory, *options], 300, {"CC": compiler}):
+                return False
+        return run(["ninja", "-C", directory, "-j", str(self.options.jobs)], 900) == 0
+
+    def meson_test(self, directory, prefix, env=None, multiplier=1):
+        junit = os.path.join(TOP, directory, "meson-logs", "testlog.junit.xml")
+        if os.path.exists(junit):
+            os.unlink(junit)
+        code = run(["meson", "test", "-C", directory, "--no-rebuild", "--print-errorlogs",
+                    "--no-suite", "integration", "-t", str(multiplier),
+                    "--num-processes", str(self.options.jobs)], 1200, env)
+        before = sum(row[1] for row in self.counts.rows.values())
+        seen = read_junit(junit, self.counts, meson_suite(prefix))
+        after = sum(row[1] for row in self.counts.rows.values())
+        if code and (not seen or before == after):
+            self.counts.add(prefix + "meson", failed=1, note="meson test exited with %d" % code)
+
+    def stage_build(self):
+        ok = self.setup(self.options.build)
+        self.counts.add("build", ok, not ok)
+        return ok
+
+    def stage_meson(self):
+        self.meson_test(self.options.build, "")
+
+    def stage_warnings(self):
+        for compiler in ("gcc", "clang"):
+            directory = "build-" + compiler
+            ok = self.setup(directory, "-Dwerror=true", compiler=compiler)
+            self.counts.add("build", ok, not ok,
+                            note=None if ok else "%s: not free of warnings" % compiler)
+
+    def stage_asan(self):
+        if self.setup("build-asan", "-Db_sanitize=address,undefined"):
+            self.meson_test("build-asan", "asan ", SANITIZERS, multiplier=4)
+        else:
+            self.counts.add("asan meson", failed=1, note="does not build")
+
+    def stage_integration(self):
+        junit = os.path.join(TOP, self.options.build, "integration.junit.xml")
+        if os.path.exists(junit):
+            os.unlink(junit)
+        onced = os.path.join(TOP, self.options.build, "daemon", "onced")
+        env = {"PYTHONDONTWRITEBYTECODE": "1", "ONCED_BIN": os.environ.get("ONCED_BIN", onced)}
+
+        code = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", "--durations=5",
+                    "--junitxml", junit, "tests/integration", "tests/bench", "tools/demo"], 1500, env)
+        seen = read_junit(junit, self.counts, lambda suite, case: "integration"
+                          if "test_takeover" in case.get("classname", "") else "harness")
+        if code and not (seen and code == 1):
+            self.counts.add("integration", failed=1, note="pytest exited with %d" % code)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--only", action="append", choices=STAGES, help="these stages alone")
+    options = parser.parse_args()
+    runner = Runner(options)
+    for stage in options.only or STAGES:
+        start = time.monotonic()
+        print("\n== %s" % stage, flush=True)
+        go_on = getattr(runner, "stage_" + stage)()
+        print("== %s: %.0f s" % (stage, time.monotonic() - start), flush=True)
+        if go_on is False:
+            break
+    sys.exit(runner.counts.show())
+
+
+if __name__ == "__main__":
+    main()
