@@ -156,7 +156,8 @@ enum election_action_kind {
 	/* To the owner */
 	ELECTION_LEAD,	 /* work may start: .token, .proved */
 	ELECTION_EXTEND, /* proven again: .token, .proved */
-	ELECTION_STOP_WORK, /* .token, .reason, .grace; WORK_DEAD is awaited */
+	ELECTION_STOP_WORK, /* .token, .reason, .grace; WORK_DEAD is awaited. May come again, only ever with
+			       less grace: a term that is lost while it stops */
 	ELECTION_SAVE,	 /* .saved; token 0: forget */
 	ELECTION_NOTE,	 /* .note */
 	ELECTION_ENDED,
@@ -247,50 +248,52 @@ struct election {
 	struct election_view view;
 	int64_t revisions[ELECTION_KEYS]; /* up to which each key's entry is known */
 	bool listed, ever_term;
-	struct once_instant beat_seen;	  /* when this node learned of view.beat */
-	struct once_instant heard;	  /* when anything of the term was last heard */
-	struct once_instant list_at;	  /* when the last list was asked for or answered */
-	uint32_t list_op;
-	bool rewatch;
-	struct once_instant noted_at; /* the last note on why this node does not campaign */
+	struct once_instant beat_seen; /* when this node learned of view.beat */
+	struct once_instant heard;     /* when anything of the term was last heard */
+	struct {
+		uint32_t op;
+		struct once_instant asked;
+		unsigned failures;
+		bool rewatch; /* the watch is gone, silent or not yet there */
+	} list;
+	struct once_instant complained; /* when it was last noted why this node does not campaign */
 
 	/* the node's lease */
 	struct {
 		int64_t id, ttl;
 		uint32_t op;
-		enum election_action_kind op_kind;
-		struct once_instant renewed; /* when the last successful grant or keep-alive was sent */
+		bool granting;		     /* what op is; else a keep-alive */
+		struct once_instant renewed; /* when the last good grant or keep-alive was sent */
 		struct once_instant asked;
+		unsigned failures;
 	} lease;
 
-	/* the request of the role: acquire, beat, seize, release, revoke */
-	uint32_t op;
-	struct election_action request; /* for sending it again */
-	struct once_instant retry_at;	/* not before; zero: at once */
-	unsigned failures;
+	/* the one request of the role: acquire, seize, beat, release or revoke */
+	struct {
+		uint32_t op; /* 0: none on its way */
+		struct election_action action;
+		struct once_instant asked;
+		unsigned failures;
+		bool again; /* it was not settled: the same goes again */
+	} request;
 
 	/* the term */
-	int64_t token;
-	int64_t term_lease;
+	int64_t token; /* 0: holds none */
 	struct once_instant proved;
-	int64_t before;		       /* token of the term before; 0: unknown */
+	int64_t before;		      /* token of the term before; 0: unknown */
 	struct once_instant wait_since;
-	bool ready;		       /* the wait is over: work may have run */
-	struct once_instant beat_at;   /* when the last beat was sent */
+	bool ready;		      /* the wait is over: work may have run */
 	bool beat_now;
-	bool nospace;
-	unsigned nospace_beats;
+	unsigned nospace;	      /* beats as deletes since the alarm; 0: no alarm */
 
-	/* stopping */
+	/* the end */
 	enum election_reason reason;
 	int64_t grace;
-	struct once_instant stop_at;
-	bool stop;	      /* ELECTION_STOP was asked */
-	bool reserve;	      /* the release reserves for another */
-	bool clean;	      /* the release may say so */
-	struct once_instant end_by; /* releasing and revoking give up here when stop */
-	struct once_instant hold_since; /* after a resignation: do not campaign for a while */
-	bool hold;
+	struct once_instant stopping_since, ending_since;
+	bool stop;    /* ELECTION_STOP was asked */
+	bool reserve; /* the release reserves for another */
+	bool hold;    /* resigned: not campaigning since hold_since */
+	struct once_instant hold_since;
 	struct election_recovered recovered;
 };
 
