@@ -52,7 +52,7 @@ struct codec_request {
 	bool mutation;	  /* sending it twice may do something twice, unless a compare guards it */
 	struct buf body;  /* owned */
 	/* What decoding needs to know of it. */
-	struct buf shape; /* owned: the ops of a txn, "(pp|r)", see codec-request.c */
+	struct buf shape; /* owned: the ops of a txn, "(pp|r)", see codec-kv.c */
 	int64_t lease;	  /* id asked for, 0: none or the server's choice */
 };
 
