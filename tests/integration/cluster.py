@@ -18,6 +18,7 @@ import sys
 import time
 
 import certs
+import procs
 
 PORTS = (20000, 24990)
 BLOCK = 10
@@ -137,12 +138,10 @@ class Cluster:
     def spawn(self, index):
         """Start a member, on the data it has."""
         member = self.members[index]
-        command = self.prefix + [] if self.detach else self.prefix + ["setpriv", "--pdeathsig", "KILL"]
-        command = command + [self._program("etcd")] + self._flags(member)
+        command = [self._program("etcd")] + self._flags(member)
         with open(member.log, "ab") as log:
-            member.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_environment(),
-                start_new_session=True)
+            member.process = procs.spawn(command, self.prefix, self.detach, stdout=log, stderr=log,
+                                         env=clean_environment())
         member.stopped = False
 
     def _flags(self, member):
@@ -162,9 +161,8 @@ class Cluster:
     def kill(self, index):
         """kill -9; the data stays."""
         member = self.members[index]
-        if member.alive:
-            os.kill(member.process.pid, signal.SIGKILL)
-            member.process.wait(10)
+        if member.process is not None:
+            procs.end(member.process)
 
     def pause(self, index):
         os.kill(self.members[index].process.pid, signal.SIGSTOP)
