@@ -2,7 +2,6 @@
 
     ONCED_BIN     the daemon (default build/daemon/onced)
     LIFEJOB_BIN   the job under test (default build/tests/integration/lifejob)
-    ONCED_KEEP    keep the directories of failed tests' logs (their path is in the failure)
 """
 import os
 import subprocess
@@ -72,8 +71,12 @@ class Pool:
     def get(self, version, members, tls, net=None):
         key = (version, members, tls, net)
         if key not in self.clusters:
-            where = {"addresses": net.addresses, "prefix": net.hub.prefix} if net else {}
-            directory = self.root / ("etcd%d" % len(self.clusters))
+            number = len(self.clusters)
+            where = {}
+            if net:
+                where = {"addresses": net.addresses, "prefix": net.hub.prefix,
+                         "port": 23790 + 10 * number}
+            directory = self.root / ("etcd%d" % number)
             self.clusters[key] = Cluster(directory, members, tls, self.versions.bindir(version),
                                          **where).start()
         cluster = self.clusters[key].repair()

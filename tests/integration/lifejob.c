@@ -75,21 +75,20 @@ static void sleep_until(int64_t ns)
 	clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &t, NULL);
 }
 
-static int live(int fd, const struct options *o, const char *kind)
+static int live(int fd, const struct options *o, bool child)
 {
 	int64_t start = now_ns(), next = start, seq = 0;
 	bool said = false;
 
 	for (;;) {
-		write_line(fd, o, kind, seq++);
+		write_line(fd, o, child ? "child" : "life", seq++);
 		next += o->period_ms * 1000000;
 		if (next < now_ns())
 			next = now_ns();
 		sleep_until(next);
-		if (terminated && !said) {
+		if (terminated && !said && !child)
 			write_line(fd, o, "term", seq++);
-			said = true;
-		}
+		said = terminated;
 		if (terminated && !o->ignore_term) {
 			write_line(fd, o, "end", seq);
 			return 0;
@@ -117,7 +116,7 @@ static void leave_child(int fd, const struct options *o)
 		_exit(0);
 	child.ignore_term = true;
 	child.exit_after_ms = -1;
-	_exit(live(fd, &child, "child"));
+	_exit(live(fd, &child, true));
 }
 
 static int usage(void)
@@ -175,5 +174,5 @@ int main(int argc, char **argv)
 	take_lock(fd, &o);
 	if (o.daemonise)
 		leave_child(fd, &o);
-	return live(fd, &o, "life");
+	return live(fd, &o, false);
 }
