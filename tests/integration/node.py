@@ -18,6 +18,8 @@ def now_ns():
 class Node:
     """flags: of `onced run`; job: the command after --; prefix: enters a network namespace."""
 
+    detach = False
+
     def __init__(self, name, directory, onced, flags, job, prefix=()):
         self.name, self.onced = name, onced
         self.flags, self.job, self.prefix = list(flags), list(job), list(prefix)
@@ -33,7 +35,8 @@ class Node:
         os.makedirs(runtime, mode=0o700, exist_ok=True)
         env = dict(clean_environment(), RUNTIME_DIRECTORY=runtime)
         with open(self.log, "ab") as log:
-            self.process = procs.spawn(self.command(), self.prefix, env=env, stdout=log, stderr=log)
+            self.process = procs.spawn(self.command(), self.prefix, self.detach, env=env,
+                                       stdout=log, stderr=log)
         self._agent = None
         return self
 

@@ -42,6 +42,12 @@ def alive(pid):
     return stat is not None and stat[0] not in "ZX"
 
 
+def start_time(pid):
+    """With the pid it names one process of this boot."""
+    stat = _stat(pid)
+    return int(stat[19]) if stat else None
+
+
 def link(pid, name):
     try:
         return os.readlink("/proc/%d/%s" % (pid, name))
