@@ -18,7 +18,6 @@ import sys
 import time
 
 import certs
-import procs
 
 PORTS = (20000, 24990)
 BLOCK = 10
@@ -99,11 +98,10 @@ class Member:
 
 class Cluster:
     """bindir: where etcd and etcdctl are (None: $PATH). addresses: one per member, with prefix: an
-    argument vector that enters the network namespace where they exist, and port: the first of ten
-    that are free there. detach: members outlive us. extra: more flags for etcd."""
+    argument vector that enters the network namespace where they exist. detach: members outlive us."""
 
     def __init__(self, directory, members=1, tls=False, bindir=None, addresses=None, prefix=(),
-                 port=23790, detach=False, extra=()):
+                 detach=False, extra=()):
         self.directory = str(directory)
         os.makedirs(self.directory, exist_ok=True)
         self.bindir, self.prefix, self.detach = bindir, list(prefix), detach
@@ -113,7 +111,7 @@ class Cluster:
             self.block = PortBlock()
             base, addresses = self.block.base, ["127.0.0.1"] * members
         else:
-            base = port
+            base = 23790
         self.tls = certs.make(os.path.join(self.directory, "tls"), set(addresses)) if tls else None
         scheme = "https" if tls else "http"
         self.members = [Member(i, addresses[i], base + 1 + 2 * i, base + 2 + 2 * i, scheme,
@@ -139,10 +137,12 @@ class Cluster:
     def spawn(self, index):
         """Start a member, on the data it has."""
         member = self.members[index]
-        command = [self._program("etcd")] + self._flags(member)
+        command = self.prefix + [] if self.detach else self.prefix + ["setpriv", "--pdeathsig", "KILL"]
+        command = command + [self._program("etcd")] + self._flags(member)
         with open(member.log, "ab") as log:
-            member.process = procs.spawn(command, self.prefix, self.detach, stdout=log, stderr=log,
-                                         env=clean_environment())
+            member.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_environment(),
+                start_new_session=True)
         member.stopped = False
 
     def _flags(self, member):
@@ -162,8 +162,9 @@ class Cluster:
     def kill(self, index):
         """kill -9; the data stays."""
         member = self.members[index]
-        if member.process is not None:
-            procs.end(member.process)
+        if member.alive:
+            os.kill(member.process.pid, signal.SIGKILL)
+            member.process.wait(10)
 
     def pause(self, index):
         os.kill(self.members[index].process.pid, signal.SIGSTOP)

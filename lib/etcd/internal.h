@@ -1,0 +1,155 @@
+/* What the files of the client share. Ownership: client > {generations, calls, watches, login,
+ * look for the leader, transport}; every pointer up is borrowed. */
+#ifndef ETCD_INTERNAL_H
+#define ETCD_INTERNAL_H
+
+#include "base/list.h"
+#include "etcd/codec.h"
+#include "etcd/transport.h"
+#include <once/client.h>
+
+enum {
+	ANSWER_CONTROL_MAX = 4 << 20,
+	ANSWER_BULK_MAX = 64 << 20,
+};
+
+struct endpoint {
+	char *url;	    /* owned: scheme://host:port */
+	uint64_t member_id; /* learned from its answers; 0: not yet */
+};
+
+/* All that is open to one endpoint, with the calls that wait for an answer there. */
+struct client_gen {
+	struct list in_client; /* of the current or of the retired */
+	struct once_client *client;
+	struct transport_gen *transport; /* owned */
+	size_t endpoint;
+	struct list calls;
+	struct once_instant since;
+	unsigned int bulk_misses;
+	int http_version; /* of its control lane; 0: nothing answered yet */
+};
+
+/* Waits for the token. fn() must not call out of the client. */
+struct auth_waiter {
+	struct list in_auth;
+	void (*fn)(struct auth_waiter *waiter, int error, const char *message);
+};
+
+struct auth {
+	char *user, *password; /* owned, zeroed */
+	char *header;	       /* owned, zeroed: "Authorization: ..."; NULL: no token */
+	uint64_t serial;       /* of the token */
+	bool off;	       /* the server says that it has no authentication */
+	struct once_call *login;
+	struct list waiters;
+};
+
+struct leader {
+	bool wanted;
+	struct once_timer *timer;
+	bool waiting; /* for the timer */
+	struct once_call *call;
+	struct once_instant looked_at;
+	uint64_t id;
+};
+
+struct once_client {
+	struct once_loop *loop;
+	struct transport *transport;
+	struct endpoint *endpoints;
+	size_t n_endpoints, current;
+	int64_t request_timeout_ns;
+	const struct once_client_listener *listener;
+	void *userdata;
+	struct client_gen *gen; /* NULL: none open */
+	struct list retired;	/* generations that are left and still owe answers */
+	struct list calls, watches;
+	struct list notes; /* for the listener */
+	struct once_timer *note_timer;
+	size_t refusals; /* attempts that reached nobody, since the last answer */
+	int64_t backoff_ns;
+	struct once_instant backoff_since;
+	uint64_t cluster_id, raft_term;
+	struct auth auth;
+	struct leader leader;
+};
+
+/* ---- client.c -------------------------------------------------------------------------------- */
+
+/* The generation to use now. 0 or -ENOMEM. */
+int client_gen(struct once_client *client, struct client_gen **ret);
+/* How long nobody should try to connect; 0: go ahead. */
+int64_t client_pause_ns(const struct once_client *client);
+/* What an exchange's end says of its endpoint; gen may be freed by it. */
+void client_note_failure(struct client_gen *gen, enum transport_lane lane,
+	const struct transport_result *result);
+void client_note_answer(struct client_gen *gen, enum transport_lane lane, int http_version);
+/* Leaves gen for the endpoint, if it is the current one. Calls in flight stay and end by
+ * themselves; watches move. gen may be freed by it. */
+void client_retire(struct client_gen *gen, size_t endpoint, const char *why);
+size_t client_next(const struct once_client *client);
+/* A call is gone from gen: a retired generation ends with its last one. */
+void client_gen_unused(struct client_gen *gen);
+/* False: an answer of another cluster. Pins the first. */
+bool client_check_cluster(struct once_client *client, uint64_t cluster_id);
+void client_note_header(struct client_gen *gen, uint64_t member_id, uint64_t raft_term);
+
+/* ---- endpoint.c ------------------------------------------------------------------------------ */
+
+/* The messages are the calling thread's. */
+int endpoint_parse(char **ret_url, const char *text, bool tls, bool allow_plaintext,
+	const char **ret_message);
+int endpoint_check_files(const struct once_client_config *config, const char **ret_message);
+/* Whether both name the same place. b may be any URL. */
+bool endpoint_same(const char *url, const char *b);
+
+/* ---- call.c ---------------------------------------------------------------------------------- */
+
+/* What every call that an owner can cancel begins with. */
+struct once_call {
+	struct list in_client;
+	struct once_client *client;
+	void (*free)(struct once_call *call);
+};
+
+void call_init(struct once_call *call, struct once_client *client,
+	void (*free_fn)(struct once_call *call));
+void call_fini(struct once_call *call);
+
+enum {
+	CALL_STALE = 1, /* may be answered without a leader */
+	CALL_LOGIN = 2, /* needs no token */
+};
+
+/* Takes what the request owns, also on failure. */
+int call_start(struct once_client *client, struct once_call **ret,
+	const struct once_call_options *options, struct codec_request *request, int flags,
+	once_done_fn *done, void *userdata);
+/* gen is thrown away: what was sent ends as unknown, the rest goes elsewhere. */
+void call_cut(struct list *in_gen, const char *why);
+
+/* ---- auth.c ---------------------------------------------------------------------------------- */
+
+int auth_init(struct auth *auth, const char *user, const char *password);
+void auth_fini(struct auth *auth);
+bool auth_ready(const struct auth *auth);
+/* Logs in unless that is under way; the waiter hears of it later. */
+int auth_wait(struct once_client *client, struct auth_waiter *waiter);
+/* The token of that serial was refused. */
+void auth_refused(struct auth *auth, uint64_t serial);
+
+/* ---- leader.c -------------------------------------------------------------------------------- */
+
+int leader_init(struct once_client *client, bool wanted);
+void leader_fini(struct once_client *client);
+/* Something may have changed: look, soon. */
+void leader_poke(struct once_client *client);
+
+/* ---- watch.c --------------------------------------------------------------------------------- */
+
+/* Its generation is left. */
+void watch_move(struct once_watch *watch, const struct client_gen *gen, const char *why);
+struct once_watch *watch_of(struct list *in_client);
+
+#endif
