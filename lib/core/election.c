@@ -928,6 +928,8 @@ static void take(struct election *e, const struct election_event *event)
 		if (!e->stop)
 			e->ending_since = e->now;
 		e->stop = true;
+		if (e->role == ELECTION_IDLE)
+			enter_over(e);
 		break;
 	case ELECTION_RESIGN:
 		on_resign(e, event);

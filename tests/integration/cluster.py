@@ -18,6 +18,7 @@ import sys
 import time
 
 import certs
+import procs
 
 PORTS = (20000, 24990)
 BLOCK = 10
@@ -98,10 +99,11 @@ class Member:
 
 class Cluster:
     """bindir: where etcd and etcdctl are (None: $PATH). addresses: one per member, with prefix: an
-    argument vector that enters the network namespace where they exist. detach: members outlive us."""
+    argument vector that enters the network namespace where they exist, and port: the first of ten
+    that are free there. detach: members outlive us. extra: more flags for etcd."""
 
     def __init__(self, directory, members=1, tls=False, bindir=None, addresses=None, prefix=(),
-                 detach=False, extra=()):
+                 port=23790, detach=False, extra=()):
         self.directory = str(directory)
         os.makedirs(self.directory, exist_ok=True)
         self.bindir, self.prefix, self.detach = bindir, list(prefix), detach
@@ -111,7 +113,7 @@ class Cluster:
             self.block = PortBlock()
             base, addresses = self.block.base, ["127.0.0.1"] * members
         else:
-            base = 23790
+            base = port
         self.tls = certs.make(os.path.join(self.directory, "tls"), set(addresses)) if tls else None
         scheme = "https" if tls else "http"
         self.members = [Member(i, addresses[i], base + 1 + 2 * i, base + 2 + 2 * i, scheme,
@@ -137,12 +139,10 @@ class Cluster:
     def spawn(self, index):
         """Start a member, on the data it has."""
         member = self.members[index]
-        command = self.prefix + [] if self.detach else self.prefix + ["setpriv", "--pdeathsig", "KILL"]
-        command = command + [self._program("etcd")] + self._flags(member)
+        command = [self._program("etcd")] + self._flags(member)
         with open(member.log, "ab") as log:
-            member.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_environment(),
-                start_new_session=True)
+            member.process = procs.spawn(command, self.prefix, self.detach, stdout=log, stderr=log,
+                                         env=clean_environment())
         member.stopped = False
 
     def _flags(self, member):
@@ -162,9 +162,8 @@ class Cluster:
     def kill(self, index):
         """kill -9; the data stays."""
         member = self.members[index]
-        if member.alive:
-            os.kill(member.process.pid, signal.SIGKILL)
-            member.process.wait(10)
+        if member.process is not None:
+            procs.end(member.process)
 
     def pause(self, index):
         os.kill(self.members[index].process.pid, signal.SIGSTOP)

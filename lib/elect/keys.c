@@ -1,0 +1,150 @@
+/* Names and values of the group's keys. */
+#include "elect/keys.h"
+
+#include "base/duration.h"
+#include "base/number.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+bool keys_name_valid(const char *name)
+{
+	size_t n = name ? strlen(name) : 0;
+
+	if (n == 0 || n > 64 || strchr("._-", name[0]))
+		return false;
+	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == n;
+}
+
+/* What must be equal on every node, because a waiter relies on the timing of the one before it. The
+ * key is in it so that two keys never share a group's state. */
+static int config_value(char **ret, const struct once_elector_config *config)
+{
+	char fence[DURATION_TEXT_MAX], beat[DURATION_TEXT_MAX];
+	const struct once_timing *t = &config->timing;
+
+	return asprintf(ret,
+		"key=%s lease-ttl=%llds fence-after=%s beat-interval=%s clock-drift=%dppm", config->key,
+		(long long)t->lease_ttl_s, duration_format(fence, t->fence_after_ns),
+		duration_format(beat, t->beat_interval_ns), (int)t->clock_drift_ppm);
+}
+
+int keys_init(struct keys *keys, const struct once_elector_config *config)
+{
+	int r = 0;
+
+	memset(keys, 0, sizeof(*keys));
+	keys->leader = strdup(config->key);
+	r |= asprintf(&keys->group, "%s/g/%s/", config->prefix, config->group);
+	r |= asprintf(&keys->beats, "%s/beat/", config->prefix);
+	r |= asprintf(&keys->config, "%s/g/%s/config", config->prefix, config->group);
+	r |= asprintf(&keys->epoch, "%s/g/%s/epoch", config->prefix, config->group);
+	r |= asprintf(&keys->clean, "%s/g/%s/clean", config->prefix, config->group);
+	r |= asprintf(&keys->reserve, "%s/g/%s/reserve", config->prefix, config->group);
+	r |= asprintf(&keys->beat, "%s/beat/%s/%s", config->prefix, config->node, config->group);
+	r |= config_value(&keys->config_value, config);
+	if (r >= 0 && keys->leader)
+		return 0;
+	keys_fini(keys);
+	return -ENOMEM;
+}
+
+void keys_fini(struct keys *keys)
+{
+	free(keys->leader);
+	free(keys->group);
+	free(keys->beats);
+	free(keys->config);
+	free(keys->epoch);
+	free(keys->clean);
+	free(keys->reserve);
+	free(keys->beat);
+	free(keys->config_value);
+	memset(keys, 0, sizeof(*keys));
+}
+
+static int written(int n, size_t size)
+{
+	return n < 0 || (size_t)n >= size ? -E2BIG : n;
+}
+
+int keys_epoch_write(char *out, size_t size, uint64_t incarnation, const char *node,
+	const char *address, const char *beat)
+{
+	char when[32] = "";
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (gmtime_r(&now, &tm))
+		(void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return written(snprintf(out, size, "incarnation=%016llx beat=%s node=%s since=%s address=%s",
+			       (unsigned long long)incarnation, beat, node, when, address),
+		size);
+}
+
+static bool hex_read(uint64_t *ret, const char *text)
+{
+	uint64_t value = 0;
+
+	for (int i = 0; i < 16; i++) {
+		const char *digits = "0123456789abcdef", *at = text[i] ? strchr(digits, text[i]) : NULL;
+		if (!at)
+			return false;
+		value = value << 4 | (uint64_t)(at - digits);
+	}
+	*ret = value;
+	return value != 0;
+}
+
+bool keys_epoch_read(struct keys_epoch *ret, struct once_bytes value)
+{
+	static const char first[] = "incarnation=", second[] = " beat=";
+	char text[KEYS_VALUE_MAX];
+	char *beat;
+	size_t n;
+
+	if (value.size >= sizeof(text))
+		return false;
+	memcpy(text, value.size ? value.data : "", value.size);
+	text[value.size] = '\0';
+	if (strncmp(text, first, sizeof(first) - 1) != 0 ||
+		!hex_read(&ret->incarnation, text + sizeof(first) - 1))
+		return false;
+	beat = text + sizeof(first) - 1 + 16;
+	if (strncmp(beat, second, sizeof(second) - 1) != 0)
+		return false;
+	beat += sizeof(second) - 1;
+	n = strcspn(beat, " ");
+	if (n == 0 || n >= sizeof(ret->beat))
+		return false;
+	memcpy(ret->beat, beat, n);
+	ret->beat[n] = '\0';
+	return true;
+}
+
+int keys_beat_write(char *out, size_t size, uint64_t incarnation, uint64_t number)
+{
+	return written(snprintf(out, size, "%016llx %llu", (unsigned long long)incarnation,
+			       (unsigned long long)number),
+		size);
+}
+
+bool keys_beat_read(uint64_t *ret_incarnation, struct once_bytes value)
+{
+	const char *text = value.data;
+
+	return value.size > 17 && text[16] == ' ' && hex_read(ret_incarnation, text);
+}
+
+int keys_clean_write(char *out, size_t size, int64_t token)
+{
+	return written(snprintf(out, size, "%lld", (long long)token), size);
+}
+
+bool keys_clean_read(int64_t *ret_token, struct once_bytes value)
+{
+	return value.size != 0 && number_parse_i64(value.data, value.size, ret_token) == 0;
+}

@@ -1,0 +1,50 @@
+/* The group's keys in etcd and the values in them: names, writing, strict reading. Values are one line
+ * of text, so that etcdctl shows what is there. Whatever a value holds that is not as written here is
+ * foreign: it reads as absent, never as an error. */
+#ifndef ELECT_KEYS_H
+#define ELECT_KEYS_H
+
+#include <once/elect.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { KEYS_VALUE_MAX = 768 };
+
+/* Owned strings. */
+struct keys {
+	char *leader;	  /* "/leader" */
+	char *group;	  /* "/onced/g/default/", with all below */
+	char *beats;	  /* "/onced/beat/" */
+	char *config;	  /* group + "config" */
+	char *epoch;
+	char *clean;
+	char *reserve;
+	char *beat;	  /* beats + node + "/" + group name: this node's */
+	char *config_value; /* what every node of the group must have there */
+};
+
+int keys_init(struct keys *keys, const struct once_elector_config *config);
+void keys_fini(struct keys *keys);
+
+/* [a-z0-9][a-z0-9._-]{0,63} */
+bool keys_name_valid(const char *name);
+
+/* epoch: who acquired, when by its clock (for people), and where its beats are. */
+struct keys_epoch {
+	uint64_t incarnation;
+	char beat[256];
+};
+int keys_epoch_write(char *out, size_t size, uint64_t incarnation, const char *node,
+	const char *address, const char *beat);
+bool keys_epoch_read(struct keys_epoch *ret, struct once_bytes value);
+
+/* beat: incarnation and number */
+int keys_beat_write(char *out, size_t size, uint64_t incarnation, uint64_t number);
+bool keys_beat_read(uint64_t *ret_incarnation, struct once_bytes value);
+
+/* clean: a token */
+int keys_clean_write(char *out, size_t size, int64_t token);
+bool keys_clean_read(int64_t *ret_token, struct once_bytes value);
+
+#endif

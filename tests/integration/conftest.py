@@ -1,0 +1,136 @@
+"""What the tests over real processes share. Clusters and namespaces are made once and used again.
+
+    ONCED_BIN     the daemon (default build/daemon/onced)
+    LIFEJOB_BIN   the job under test (default build/tests/integration/lifejob)
+"""
+import os
+import subprocess
+
+import pytest
+
+import net as network
+import procs
+from cluster import Cluster
+from node import Group
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+procs.adopt()
+
+
+def program(variable, default):
+    path = os.environ.get(variable) or os.path.join(TOP, default)
+    return os.path.abspath(path)
+
+
+@pytest.fixture(scope="session")
+def onced():
+    path = program("ONCED_BIN", "build/daemon/onced")
+    assert os.access(path, os.X_OK), "no %s: run make first, or set ONCED_BIN" % path
+    return path
+
+
+@pytest.fixture(scope="session")
+def lifejob():
+    path = program("LIFEJOB_BIN", "build/tests/integration/lifejob")
+    assert os.access(path, os.X_OK), "no %s: run make first, or set LIFEJOB_BIN" % path
+    return path
+
+
+class Versions:
+    """Where each etcd is; the newer one is fetched when a test first asks for it."""
+
+    def __init__(self):
+        self.found = {}
+
+    def bindir(self, version):
+        if version == "3.4":
+            return None
+        if version not in self.found:
+            done = subprocess.run([os.path.join(TOP, "tools", "etcd-versions.sh")], text=True,
+                                  stdout=subprocess.PIPE, timeout=300)
+            line = done.stdout.strip().split("\n")[-1]
+            self.found[version] = (done.returncode, line)
+        code, line = self.found[version]
+        if code == 77:
+            pytest.skip(line)
+        assert code == 0, "tools/etcd-versions.sh: exit %d" % code
+        return line.split("\t")[1]
+
+
+@pytest.fixture(scope="session")
+def versions():
+    return Versions()
+
+
+class Pool:
+    """Clusters by what they are; repaired and emptied before each use."""
+
+    def __init__(self, root, versions):
+        self.root, self.versions, self.clusters = root, versions, {}
+
+    def get(self, version, members, tls, net=None):
+        key = (version, members, tls, net)
+        if key not in self.clusters:
+            number = len(self.clusters)
+            where = {}
+            if net:
+                where = {"addresses": net.addresses, "prefix": net.hub.prefix,
+                         "port": 23790 + 10 * number}
+            directory = self.root / ("etcd%d" % number)
+            self.clusters[key] = Cluster(directory, members, tls, self.versions.bindir(version),
+                                         **where).start()
+        cluster = self.clusters[key].repair()
+        cluster.wipe()
+        return cluster
+
+    def close(self):
+        for cluster in self.clusters.values():
+            cluster.close()
+
+
+@pytest.fixture(scope="session")
+def pool(tmp_path_factory, versions):
+    made = Pool(tmp_path_factory.mktemp("clusters"), versions)
+    yield made
+    made.close()
+
+
+def describe(config):
+    version, members, tls = config
+    return "%s-%d-%s" % (version, members, "tls" if tls else "plain")
+
+
+@pytest.fixture
+def cluster(request, pool):
+    """Parametrise indirectly with (version, members, tls)."""
+    return pool.get(*request.param)
+
+
+@pytest.fixture
+def group(cluster, tmp_path, onced, lifejob):
+    """Nodes on the cluster; the end checks that no two lives overlapped and nothing was left behind."""
+    made = Group(tmp_path, cluster, onced, lifejob)
+    yield made
+    made.close()
+    made.history.check()
+
+
+@pytest.fixture(scope="session")
+def links():
+    """Namespaces a and b around a hub for three members."""
+    reason = network.available()
+    if reason:
+        pytest.skip(reason)
+    made = network.Net(["a", "b"], 3)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def netgroup(request, pool, links, tmp_path, onced, lifejob):
+    """Like group, every node in its own network namespace. Parametrise with the etcd version."""
+    made = Group(tmp_path, pool.get(request.param, 3, True, links), onced, lifejob, net=links)
+    yield made
+    links.heal_all()
+    made.close()
+    made.history.check()

@@ -1,0 +1,178 @@
+/* lifejob FILE NODE [options]: a job that writes down its own life.
+ *
+ * One line per period, each a single O_APPEND write, the first at once:
+ *   BOOTTIME-NS KIND NODE TOKEN PID SEQ
+ * KIND: life; child (a descendant that left the session); term (SIGTERM came); end (about to exit by
+ * itself); clash (another job holds the lock on FILE.lock, so two live now: the kernel says so, not a
+ * clock). TOKEN is $ONCED_TOKEN, 0 without one. checker.py reads it.
+ *
+ * Ends by itself after MAX seconds: nothing of it is left behind by a broken test. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+struct options {
+	const char *file, *node, *token;
+	int64_t period_ms, max_ms, exit_after_ms;
+	int exit_code;
+	bool ignore_term, daemonise;
+};
+
+static volatile sig_atomic_t terminated;
+
+static void on_term(int signo)
+{
+	terminated = 1;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static void write_line(int fd, const struct options *o, const char *kind, int64_t seq)
+{
+	char line[256];
+	int size = snprintf(line, sizeof(line), "%lld %s %s %s %d %lld\n", (long long)now_ns(), kind,
+		o->node, o->token, (int)getpid(), (long long)seq);
+
+	if (size < 0 || (size_t)size >= sizeof(line) || write(fd, line, (size_t)size) != size)
+		_exit(3);
+}
+
+/* Held by this process and what it forks, until the last of them is dead. */
+static void take_lock(int fd, const struct options *o)
+{
+	char path[4096];
+	int lock;
+
+	snprintf(path, sizeof(path), "%s.lock", o->file);
+	lock = open(path, O_RDWR | O_CREAT, 0666);
+	if (lock < 0) {
+		fprintf(stderr, "lifejob: %s: %s\n", path, strerror(errno));
+		exit(3);
+	}
+	if (flock(lock, LOCK_EX | LOCK_NB) < 0)
+		write_line(fd, o, "clash", 0);
+}
+
+static void sleep_until(int64_t ns)
+{
+	struct timespec t = {ns / 1000000000, ns % 1000000000};
+
+	clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &t, NULL);
+}
+
+static int live(int fd, const struct options *o, bool child)
+{
+	int64_t start = now_ns(), next = start, seq = 0;
+	bool said = false;
+
+	for (;;) {
+		write_line(fd, o, child ? "child" : "life", seq++);
+		next += o->period_ms * 1000000;
+		if (next < now_ns())
+			next = now_ns();
+		sleep_until(next);
+		if (terminated && !said && !child)
+			write_line(fd, o, "term", seq++);
+		said = terminated;
+		if (terminated && !o->ignore_term) {
+			write_line(fd, o, "end", seq);
+			return 0;
+		}
+		if (o->exit_after_ms >= 0 && now_ns() - start >= o->exit_after_ms * 1000000) {
+			write_line(fd, o, "end", seq);
+			return o->exit_code;
+		}
+		if (now_ns() - start >= o->max_ms * 1000000)
+			return 4;
+	}
+}
+
+/* Forks twice and leaves the session, as a badly behaved service does. */
+static void leave_child(int fd, const struct options *o)
+{
+	struct options child = *o;
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return;
+	setsid();
+	prctl(PR_SET_PDEATHSIG, 0);
+	if (fork() != 0)
+		_exit(0);
+	child.ignore_term = true;
+	child.exit_after_ms = -1;
+	_exit(live(fd, &child, true));
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: lifejob FILE NODE [--period MS] [--max S] [--ignore-term] [--daemonise]"
+			" [--exit CODE AFTER-MS]\n");
+	return 2;
+}
+
+static bool parse(struct options *o, int argc, char **argv)
+{
+	const char *token = getenv("ONCED_TOKEN");
+
+	*o = (struct options){.period_ms = 10, .max_ms = 300000, .exit_after_ms = -1};
+	o->token = token && *token ? token : "0";
+	if (argc < 3)
+		return false;
+	o->file = argv[1];
+	o->node = argv[2];
+	for (int i = 3; i < argc; i++) {
+		if (!strcmp(argv[i], "--ignore-term")) {
+			o->ignore_term = true;
+		} else if (!strcmp(argv[i], "--daemonise")) {
+			o->daemonise = true;
+		} else if (!strcmp(argv[i], "--period") && i + 1 < argc) {
+			o->period_ms = atoll(argv[++i]);
+		} else if (!strcmp(argv[i], "--max") && i + 1 < argc) {
+			o->max_ms = 1000 * atoll(argv[++i]);
+		} else if (!strcmp(argv[i], "--exit") && i + 2 < argc) {
+			o->exit_code = atoi(argv[++i]);
+			o->exit_after_ms = atoll(argv[++i]);
+		} else {
+			return false;
+		}
+	}
+	return o->period_ms > 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction action = {.sa_handler = on_term};
+	struct options o;
+	int fd;
+
+	if (!parse(&o, argc, argv))
+		return usage();
+	sigaction(SIGTERM, &action, NULL);
+	fd = open(o.file, O_WRONLY | O_CREAT | O_APPEND, 0666);
+	if (fd < 0) {
+		fprintf(stderr, "lifejob: %s: %s\n", o.file, strerror(errno));
+		return 3;
+	}
+	/* First the line, then the lock: its time is what failover is measured by. */
+	write_line(fd, &o, "life", -1);
+	take_lock(fd, &o);
+	if (o.daemonise)
+		leave_child(fd, &o);
+	return live(fd, &o, false);
+}

@@ -1,0 +1,146 @@
+"""Processes of ours: started here, found again by parent and namespace, ended by their own pid.
+
+adopt() makes this process the reaper of every orphan among its descendants, so that what a daemon
+leaves behind is still its child, can be told from everybody else's and cannot escape the end.
+"""
+import ctypes
+import os
+import signal
+import subprocess
+import time
+
+PR_SET_CHILD_SUBREAPER = 36
+DIE_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
+
+_started = {}
+
+
+def adopt():
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def spawn(command, prefix=(), detach=False, **options):
+    """Popen in a session of its own; the process dies with this one unless detach."""
+    front = list(prefix) + ([] if detach else DIE_WITH_US)
+    options.setdefault("stdin", subprocess.DEVNULL)
+    process = subprocess.Popen(front + list(command), start_new_session=True, **options)
+    _started[process.pid] = process
+    return process
+
+
+def _stat(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as stat:
+            return stat.read().rsplit(")", 1)[1].split()
+    except OSError:
+        return None
+
+
+def alive(pid):
+    """Neither gone nor a zombie."""
+    stat = _stat(pid)
+    return stat is not None and stat[0] not in "ZX"
+
+
+def start_time(pid):
+    """With the pid it names one process of this boot."""
+    stat = _stat(pid)
+    return int(stat[19]) if stat else None
+
+
+def link(pid, name):
+    try:
+        return os.readlink("/proc/%d/%s" % (pid, name))
+    except OSError:
+        return None
+
+
+def command_line(pid):
+    try:
+        with open("/proc/%d/cmdline" % pid, "rb") as cmdline:
+            return cmdline.read().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _tree():
+    children = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            stat = _stat(int(name))
+            if stat and stat[0] not in "ZX":
+                children.setdefault(int(stat[1]), []).append(int(name))
+    return children
+
+
+def children(pid):
+    return _tree().get(pid, [])
+
+
+def descendants(pid):
+    tree, found, todo = _tree(), [], [pid]
+    while todo:
+        below = tree.get(todo.pop(), [])
+        found += below
+        todo += below
+    return found
+
+
+def send(pid, signo):
+    """Signal a process that may be gone already."""
+    try:
+        os.kill(pid, signo)
+    except ProcessLookupError:
+        pass
+
+
+def end(process, signo=signal.SIGKILL, seconds=5):
+    """Signal, continue and reap a started process; SIGKILL when it takes too long."""
+    if process.poll() is None:
+        send(process.pid, signo)
+        send(process.pid, signal.SIGCONT)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            send(process.pid, signal.SIGKILL)
+            process.wait(10)
+    _started.pop(process.pid, None)
+    return process.returncode
+
+
+def orphans():
+    """Children of ours that we did not start: left behind by a daemon."""
+    reap()
+    return [pid for pid in children(os.getpid()) if pid not in _started]
+
+
+def reap():
+    """Collect dead orphans, without stealing the status of what we started."""
+    for name in os.listdir("/proc"):
+        stat = _stat(int(name)) if name.isdigit() and int(name) not in _started else None
+        if stat and stat[0] == "Z" and int(stat[1]) == os.getpid():
+            try:
+                os.waitpid(int(name), os.WNOHANG)
+            except ChildProcessError:
+                pass
+
+
+def end_orphans(patience=1.0):
+    """Kill what is left behind; its command lines. It may still be dying by itself for a moment."""
+    deadline = time.monotonic() + patience
+    while orphans() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    left = []
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        found = orphans()
+        if not found:
+            break
+        for pid in found:
+            for each in [pid] + descendants(pid):
+                line = command_line(each)
+                if line not in left:
+                    left.append(line)
+                send(each, signal.SIGKILL)
+        time.sleep(0.02)
+    return left
