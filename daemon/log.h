@@ -1,9 +1,9 @@
 /* What the daemon tells people: one line per event, on stderr or as fields in the journal.
  *
- * Nothing here ever blocks or allocates: a log reader that stopped reading costs lines (counted, and
- * told with the next line that gets through), never time. Bytes of others in a message come out
- * escaped, whatever the caller passed, so a line is always one line. Guardian and agent both use it;
- * after a fork the child may go on at once. */
+ * Nothing here ever blocks or allocates: a log reader that stopped reading costs lines (counted,
+ * and told with the next line that gets through), never time. Bytes of others in a message come out
+ * escaped, whatever the caller passed, so a line is always one line. Guardian and agent both use
+ * it; after a fork the child may go on at once. */
 #ifndef ONCED_LOG_H
 #define ONCED_LOG_H
 
@@ -12,15 +12,15 @@
 #include <stdint.h>
 
 enum {
-	LOG_TEXT_MAX = 1024,  /* bytes of a message after escaping; more is cut and marked */
+	LOG_TEXT_MAX = 1024, /* bytes of a message after escaping; more is cut and marked */
 	LOG_FIELDS_MAX = 12,
 	LOG_FIELD_NAME_MAX = 24,
 	LOG_FIELD_VALUE_MAX = 128,
 };
 
-/* Finds out where lines go: fields to the journal when stderr is the journal's stream, "<N>" prefixes
- * under a service manager that reads stderr by a pipe, else time and level, coloured on a terminal.
- * Before it, lines go plainly to stderr. Never fails. */
+/* Finds out where lines go: fields to the journal when stderr is the journal's stream, "<N>"
+ * prefixes under a service manager that reads stderr by a pipe, else time and level, coloured on a
+ * terminal. Before it, lines go plainly to stderr. Never fails. */
 void log_init(void);
 
 /* Shown are messages of this level and the more important ones. Default ONCE_LOG_INFO. */
@@ -41,7 +41,7 @@ void log_event(enum once_log_level level, const char *event, const char *format,
 	__attribute__((format(printf, 3, 4)));
 
 /* Arguments are not evaluated when the level is not shown. */
-#define log_at(level, event, ...) \
+#define log_at(level, event, ...)                                                                  \
 	((level) <= log_get_level() ? log_event((level), (event), __VA_ARGS__) : (void)0)
 #define log_err(event, ...) log_at(ONCE_LOG_ERR, event, __VA_ARGS__)
 #define log_warning(event, ...) log_at(ONCE_LOG_WARNING, event, __VA_ARGS__)
