@@ -1,28 +1,92 @@
-/* See config.h. */
-#include "daemon/config.h"
+/* Loading the configuration: collect, complete, check, hand over.
+ *
+ * Happy path: a draft takes the assignments of the file, or of the flags of onced run;
+ * config_finish() adds what nothing was said about and checks the rules between keys; job files
+ * follow, since their defaults come from the main file. Every mistake on the way is reported and
+ * counted; with none the draft's config is moved to the caller, otherwise it is freed. */
+#include "daemon/config-internal.h"
 
-#include <string.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/secrets.h"
+#include "daemon/split.h"
+
+static int load_run(struct config_draft *draft, const struct options *options)
+{
+	int r;
+
+	config_apply_settings(draft, options);
+	r = config_finish(draft, options, "onced run");
+	if (r == 0 && options->argc > 0)
+		r = config_add_command(draft, options);
+	return r < 0 ? r : config_set_string(&draft->config.source, "onced run");
+}
+
+static int load_file(struct config_draft *draft, const char *file)
+{
+	struct config_reader reader = {
+		draft, &config_main_table, &draft->config, draft->origins, file};
+	int r;
+
+	if (!config_read_file(&reader))
+		return 0; /* one line for it, not another for each key it lacks */
+	r = config_finish(draft, NULL, file);
+	if (r == 0)
+		r = config_load_jobs(draft, file);
+	return r < 0 ? r : config_set_string(&draft->config.source, file);
+}
+
+/* -v and -d and --quiet: steps from the level that is configured. */
+static void apply_verbosity(struct config *config, int steps)
+{
+	static const enum once_log_level levels[] = {
+		ONCE_LOG_ERR, ONCE_LOG_WARNING, ONCE_LOG_INFO, ONCE_LOG_DEBUG};
+	int i = 0;
+
+	while (i < 3 && levels[i] != config->log_level)
+		i++;
+	i += steps;
+	config->log_level = levels[i < 0 ? 0 : (i > 3 ? 3 : i)];
+}
 
 int config_load(const struct options *options, struct config *ret, FILE *errors)
 {
-	fprintf(errors, "onced: no configuration can be read yet\n");
-	return EXIT_CONFIG_FILE;
+	struct config_draft draft = {.errors = errors};
+	int r;
+
+	*ret = (struct config){0};
+	r = options->run ? load_run(&draft, options) : load_file(&draft, options->file);
+	if (r < 0)
+		fprintf(errors, "onced: out of memory while reading the configuration\n");
+	if (r < 0 || draft.n_errors > 0) {
+		config_free(&draft.config);
+		return options->run ? EXIT_USAGE : EXIT_CONFIG_FILE;
+	}
+	apply_verbosity(&draft.config, options->verbose);
+	*ret = draft.config;
+	return 0;
 }
 
 void config_free(struct config *config)
 {
+	split_free(config->endpoints);
+	free(config->cacert);
+	free(config->cert);
+	free(config->key_file);
+	free(config->user);
+	secrets_free(config->password);
+	free(config->password_file);
+	free(config->node);
+	free(config->address);
+	free(config->key);
+	free(config->value);
+	free(config->prefix);
+	free(config->group);
+	free(config->runtime_dir);
+	for (size_t i = 0; i < config->n_jobs; i++)
+		config_job_free(&config->jobs[i]);
+	free(config->jobs);
+	free(config->source);
 	*config = (struct config){0};
-}
-
-void config_print(const struct config *config, FILE *out)
-{
-}
-
-void config_dump_keys(FILE *out)
-{
-}
-
-bool config_name_valid(const char *name)
-{
-	return strlen(name) > 0;
 }

@@ -18,8 +18,8 @@
 #define CONFIG_FILE_DEFAULT "/etc/onced/onced.conf"
 
 enum {
-	CONFIG_NAME_MAX = 64,	 /* of nodes, jobs, groups; without the NUL */
-	CONFIG_KEY_MAX = 512,	 /* of etcd keys given here */
+	CONFIG_NAME_MAX = 64,	   /* of nodes, jobs, groups; without the NUL */
+	CONFIG_KEY_MAX = 512,	   /* of etcd keys given here */
 	CONFIG_FILE_MAX = 1 << 20, /* bytes in one file */
 	CONFIG_JOBS_MAX = 1024,
 };
@@ -41,7 +41,8 @@ struct config_job {
 	char *description; /* "" when none */
 	char **argv;	   /* at least one; ends with NULL. Shell=yes: /bin/sh -c TEXT */
 	size_t argc;
-	char *directory;    /* absolute; NULL: the daemon's choice ("/"; of onced run: where it was called) */
+	char *directory;    /* absolute; NULL: the daemon's choice ("/"; of onced run: where it was
+			       called) */
 	char **environment; /* NAME=value, each name once; ends with NULL */
 	size_t n_environment;
 	enum config_restart restart;
@@ -56,6 +57,7 @@ struct config {
 	size_t n_endpoints;
 	char *cacert, *cert, *key_file; /* absolute paths; NULL: none */
 	char *user, *password;		/* NULL: none; password is zeroed by config_free() */
+	char *password_file;		/* where it was read from; NULL when nowhere */
 	bool allow_plaintext;
 	/* this node */
 	char *node;
@@ -68,12 +70,14 @@ struct config {
 	char *runtime_dir; /* NULL: none can be had (onced run of a user without one) */
 	enum once_log_level log_level;
 	bool isolate; /* default of the jobs */
-	struct config_job *jobs; /* in the order of their names; the command of onced run is the only one */
+	struct config_job
+		*jobs; /* in the order of their names; the command of onced run is the only one */
 	size_t n_jobs;
 	/* onced run */
 	bool run;
 	bool once;
-	bool inherit_environment; /* the command gets all of our environment, as under etcdctl lock */
+	bool inherit_environment; /* the command gets all of our environment, as under etcdctl lock
+				   */
 	bool password_from_environment; /* worth a warning */
 	/* where it came from: the file's path, or "onced run" */
 	char *source;
@@ -91,7 +95,8 @@ void config_free(struct config *config);
  * Secrets as "(set)". */
 void config_print(const struct config *config, FILE *out);
 
-/* One line per key of the table: kind of file, section, key, default, separated by tabs. */
+/* One line per key of the table: "main" or "job", section, key, default, help, separated by tabs.
+ */
 void config_dump_keys(FILE *out);
 
 /* The name rule: [a-z0-9][a-z0-9._-]{0,63}. */

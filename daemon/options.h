@@ -1,7 +1,8 @@
 /* The command line of onced and of onced run, and the ETCDCTL_* environment of the latter.
  *
- * Parsing only sorts out what was said: every value goes with its origin ("--ttl", "ETCDCTL_CACERT")
- * through the same typed table as the configuration file's keys, in config_load(). */
+ * Parsing only sorts out what was said: every value goes with its origin ("--ttl",
+ * "ETCDCTL_CACERT") through the same typed table as the configuration file's keys, in
+ * config_load(). */
 #ifndef ONCED_OPTIONS_H
 #define ONCED_OPTIONS_H
 
@@ -24,16 +25,16 @@ struct options_setting {
 };
 
 struct options {
-	bool done;	/* --help or --version was printed: exit 0 */
-	bool check;	/* -n, --check: print the effective configuration, start nothing */
-	bool dump_keys; /* --dump-keys: print the table of keys, for the tests of the man pages */
-	int verbose;	/* -v: so many levels more than configured; -d: 3; --quiet: below 0 */
+	bool done;	  /* --help or --version was printed: exit 0 */
+	bool check;	  /* -n, --check: print the effective configuration, start nothing */
+	bool dump_keys;	  /* --dump-keys: print the table of keys, for the tests of the man pages */
+	int verbose;	  /* -v: so many levels more than configured; -d: 3; --quiet: below 0 */
 	const char *file; /* -c; the default otherwise. Not for run */
 	/* onced run */
 	bool run;
-	bool once;	   /* --once: end with the first term */
-	char **argv;	   /* the command, borrowed of main's argv; ends with NULL */
-	int argc;	   /* 0: none, only with check */
+	bool once;   /* --once: end with the first term */
+	char **argv; /* the command, borrowed of main's argv; ends with NULL */
+	int argc;    /* 0: none, only with check */
 	struct options_setting settings[OPTIONS_SETTINGS_MAX]; /* lowest priority first */
 	size_t n_settings;
 };

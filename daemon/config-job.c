@@ -1,0 +1,250 @@
+/* Job files: which there are, and what the keys of each amount to. */
+#include "daemon/config-internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/split.h"
+
+void config_job_free(struct config_job *job)
+{
+	free(job->name);
+	free(job->description);
+	split_free(job->argv);
+	free(job->directory);
+	split_free(job->environment);
+	*job = (struct config_job){0};
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static int shell_argv(const char *text, char ***ret)
+{
+	char **argv = calloc(4, sizeof(*argv));
+
+	if (!argv || !(argv[0] = strdup("/bin/sh")) || !(argv[1] = strdup("-c")) ||
+		!(argv[2] = strdup(text))) {
+		split_free(argv);
+		return -ENOMEM;
+	}
+	*ret = argv;
+	return 0;
+}
+
+/* What is wrong with the program's name, or NULL. */
+static const char *program_problem(const char *program)
+{
+	if (!program || !*program)
+		return "no command in it, expected a program and its arguments";
+	if (strchr("-@:+!", program[0]))
+		return "begins with one of systemd's prefixes - @ : + !, expected the program "
+		       "itself";
+	if (program[0] != '/' && strchr(program, '/'))
+		return "a program with a relative path, expected an absolute one or a name to be "
+		       "found in PATH";
+	return NULL;
+}
+
+static int complete_command(struct config_draft *draft, struct config_job_draft *job)
+{
+	const struct config_origin *origin = &job->origins[config_index(
+		&config_job_table, offsetof(struct config_job_draft, exec))];
+	struct config_origin nowhere = {.file = job->file};
+	const char *problem = NULL;
+	int r;
+
+	if (!job->exec) {
+		if (!origin->bad)
+			config_report(draft, &nowhere, "Exec",
+				"missing in section [Job], expected a command");
+		return 0;
+	}
+	if (job->shell) {
+		job->job.argc = 3;
+		return shell_argv(job->exec, &job->job.argv);
+	}
+	r = split_words(job->exec, &job->job.argv, &job->job.argc, &problem);
+	if (r == -ENOMEM)
+		return r;
+	if (r == 0)
+		problem = program_problem(job->job.argv[0]);
+	if (problem)
+		config_report(draft, origin, "Exec", "%s%s", problem,
+			r < 0 ? ", expected words quoted as in systemd, or Shell=yes" : "");
+	return 0;
+}
+
+/* ---- the rest -------------------------------------------------------------------------------- */
+
+static struct config_origin *job_origin(struct config_job_draft *job, size_t offset)
+{
+	return &job->origins[config_index(&config_job_table, offset)];
+}
+
+static void complete_grace(struct config_draft *draft, struct config_job_draft *job)
+{
+	const struct config_origin *origin =
+		job_origin(job, offsetof(struct config_job_draft, job.stop_grace_ns));
+	int64_t most = draft->config.timing.stop_grace_ns;
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "%lldms", (long long)(most / ONCE_NSEC_PER_MSEC));
+	if (!origin->set || origin->bad)
+		job->job.stop_grace_ns = most;
+	else if (job->job.stop_grace_ns > most)
+		config_report(draft, origin, "StopGrace",
+			"longer than the election's, which is all that a fenced job gets, expected "
+			"at "
+			"most %s or a longer StopGrace= in onced.conf",
+			text);
+}
+
+static void check_size(struct config_draft *draft, const struct config_job_draft *job)
+{
+	struct config_origin nowhere = {.file = job->file};
+	size_t size = 0;
+
+	for (char **word = job->job.argv; word && *word; word++)
+		size += strlen(*word) + 1;
+	for (char **word = job->job.environment; word && *word; word++)
+		size += strlen(*word) + 1;
+	if (size > CONFIG_STRINGS_MAX)
+		config_report(draft, &nowhere, "Exec",
+			"command and environment have %zu bytes together, expected at most %d",
+			size, CONFIG_STRINGS_MAX);
+}
+
+static int complete_job(struct config_draft *draft, struct config_job_draft *job)
+{
+	struct config_origin *isolate =
+		job_origin(job, offsetof(struct config_job_draft, job.isolate));
+
+	if (config_apply_fallbacks(&config_job_table, job, job->origins) < 0)
+		return -ENOMEM;
+	if (!job->job.description && config_set_string(&job->job.description, "") < 0)
+		return -ENOMEM;
+	if (!job->job.environment &&
+		!(job->job.environment = calloc(1, sizeof(*job->job.environment))))
+		return -ENOMEM;
+	while (job->job.environment[job->job.n_environment])
+		job->job.n_environment++;
+	if (!isolate->set || isolate->bad)
+		job->job.isolate = draft->config.isolate;
+	complete_grace(draft, job);
+	if (complete_command(draft, job) < 0)
+		return -ENOMEM;
+	check_size(draft, job);
+	return 0;
+}
+
+int config_add_job(struct config_draft *draft, struct config_job_draft *job)
+{
+	struct config *config = &draft->config;
+	struct config_job *grown;
+	int r = complete_job(draft, job);
+
+	free(job->exec);
+	job->exec = NULL;
+	grown = r < 0 ? NULL
+		      : reallocarray(config->jobs, config->n_jobs + 1, sizeof(*config->jobs));
+	if (!grown) {
+		config_job_free(&job->job);
+		return -ENOMEM;
+	}
+	config->jobs = grown;
+	config->jobs[config->n_jobs++] = job->job;
+	return 0;
+}
+
+/* ---- the directory --------------------------------------------------------------------------- */
+
+static bool is_job_file(const char *name)
+{
+	size_t n = strlen(name);
+
+	return name[0] != '.' && n > 4 && strcmp(name + n - 4, ".job") == 0;
+}
+
+static int load_job(struct config_draft *draft, const char *path, const char *file_name)
+{
+	struct config_job_draft job = {.file = path};
+	struct config_reader reader = {draft, &config_job_table, &job, job.origins, path};
+	struct config_origin nowhere = {.file = path};
+
+	job.job.name = strndup(file_name, strlen(file_name) - 4);
+	if (!job.job.name)
+		return -ENOMEM;
+	if (!config_name_valid(job.job.name))
+		config_report(draft, &nowhere, NULL,
+			"bad job name, expected 1 to %d of a-z 0-9 . _ - beginning with a letter "
+			"or "
+			"digit, and .job",
+			CONFIG_NAME_MAX);
+	if (!config_read_file(&reader)) { /* has had its line */
+		config_job_free(&job.job);
+		return 0;
+	}
+	return config_add_job(draft, &job);
+}
+
+static int filter_jobs(const struct dirent *entry)
+{
+	return is_job_file(entry->d_name);
+}
+
+static int load_all(
+	struct config_draft *draft, const char *directory, struct dirent **entries, int n)
+{
+	int r = 0;
+
+	for (int i = 0; i < n; i++) {
+		char *path = NULL;
+
+		if (r == 0 && asprintf(&path, "%s/%s", directory, entries[i]->d_name) < 0) {
+			path = NULL;
+			r = -ENOMEM;
+		}
+		if (r == 0)
+			r = load_job(draft, path, entries[i]->d_name);
+		free(path);
+		free(entries[i]);
+	}
+	free(entries);
+	return r;
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+int config_load_jobs(struct config_draft *draft, const char *file)
+{
+	struct config_origin nowhere = {0};
+	struct dirent **entries = NULL;
+	char *copy = strdup(file), *directory = NULL;
+	int n, r = -ENOMEM;
+
+	if (!copy || asprintf(&directory, "%s/jobs.d", dirname(copy)) < 0) {
+		free(copy);
+		return -ENOMEM;
+	}
+	free(copy);
+	nowhere.file = directory;
+	n = scandir(directory, &entries, filter_jobs, by_bytes);
+	if (n > CONFIG_JOBS_MAX)
+		config_report(draft, &nowhere, NULL, "more than %d jobs", CONFIG_JOBS_MAX);
+	if (n >= 0) {
+		r = load_all(draft, directory, entries, n);
+	} else if (errno != ENOMEM) {
+		r = 0; /* no directory, no jobs */
+		if (errno != ENOENT)
+			config_report(draft, &nowhere, NULL,
+				"%s, expected a directory of job files", strerror(errno));
+	}
+	free(directory);
+	return r;
+}
