@@ -210,11 +210,9 @@ int codec_encode_op(struct codec_request *request, const struct once_op *op)
 		put_delete(out, op);
 		break;
 	case ONCE_OP_TXN:
-		if (!op->txn)
-			return -EINVAL;
 		return codec_encode_txn(request, op->txn);
 	default:
-		return -EINVAL;
+		return write_finish(request, -EINVAL);
 	}
 	buf_putc(out, '}');
 	request->mutation = op->kind != ONCE_OP_RANGE;
