@@ -1,0 +1,569 @@
+/* The agent.
+ *
+ * Happy path: configuration -> HELLO -> WELCOME -> elector started -> EXTEND per proof -> on_lead: services
+ * run -> on_stop: services stop -> all dead -> once_elector_stopped -> ... -> SIGTERM: the same, then
+ * QUIT.
+ *
+ * Failures: a wrong configuration ends the process with its exit code before HELLO, and the daemon with
+ * it. The guardian gone: this process has no business left. The guardian stopped (it acts on no
+ * extension): it is killed, and with it all of this daemon, because nothing holds the jobs' deadline any
+ * more but the fuse. */
+#include "daemon/agent.h"
+
+#include "daemon/config.h"
+#include "daemon/log.h"
+#include "daemon/service.h"
+#include "daemon/state.h"
+#include "daemon/uplink.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <once/elect.h>
+#include <once/ev.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { GROUP = 0 /* the only one there is yet */ };
+
+struct agent {
+	const struct options *options;
+	struct config config;
+	struct ev_loop *ev;
+	struct once_loop *loop;
+	struct once_client *client;
+	struct once_elector *elector;
+	struct uplink uplink;
+	struct state state;
+	enum link_contain contain;
+	char cgroup[LINK_PATH_MAX];
+	struct service_owner owner;
+	struct service *services;
+	size_t n_services;
+	struct service_term term; /* token 0: does not lead */
+	uint64_t runs;
+	struct once_timer *alive;
+	int64_t alive_ns;
+	int signo;	    /* that asked for the end; 0: none */
+	bool stopping_work; /* on_stop() came, once_elector_stopped() is owed */
+	bool ending;	    /* the elector was told to stop */
+	bool hangup;	    /* SIGHUP: reload */
+	int code;	    /* to exit with */
+	const char *why;    /* how this node came to lead, for ONCED_REASON */
+};
+
+/* ---- end ---- */
+
+static void leave(struct agent *a)
+{
+	ev_break(a->ev, EVBREAK_ALL);
+}
+
+static void end(struct agent *a, int code)
+{
+	if (a->ending)
+		return;
+	a->ending = true;
+	a->code = code;
+	(void)uplink_notify(&a->uplink, "STOPPING=1\nSTATUS=Stopping");
+	if (a->elector) {
+		once_elector_stop(a->elector);
+	} else {
+		(void)uplink_quit(&a->uplink, code);
+		leave(a);
+	}
+}
+
+/* The jobs have lost what holds their deadline: end everything, at once, without ceremony. */
+static void guardian_lost(struct agent *a)
+{
+	char path[LINK_PATH_MAX + 16];
+	FILE *kill_all;
+
+	log_err("guardian-silent", "the guardian does not act: killing it and every job");
+	if (a->cgroup[0] != '\0') {
+		(void)snprintf(path, sizeof(path), "%s/cgroup.kill", a->cgroup);
+		kill_all = fopen(path, "we");
+		if (kill_all) {
+			(void)fputs("1", kill_all);
+			(void)fclose(kill_all);
+		}
+	}
+	(void)kill(getppid(), SIGKILL);
+	_exit(EXIT_FAILURE);
+}
+
+/* ---- services ---- */
+
+static bool any_alive(const struct agent *a)
+{
+	for (size_t i = 0; i < a->n_services; i++)
+		if (a->services[i].state != SERVICE_IDLE)
+			return true;
+	return false;
+}
+
+static void check_stopped(struct agent *a)
+{
+	if (!a->stopping_work || any_alive(a))
+		return;
+	a->stopping_work = false;
+	once_elector_stopped(a->elector);
+}
+
+static uint64_t next_run(void *userdata)
+{
+	struct agent *a = userdata;
+	return ++a->runs;
+}
+
+static int64_t may_launch_ns(void *userdata)
+{
+	struct agent *a = userdata;
+	return once_elector_may_launch_ns(a->elector);
+}
+
+static void on_service_finished(void *userdata, struct service *service, int code)
+{
+	struct agent *a = userdata;
+
+	if (a->config.run)
+		end(a, code);
+	check_stopped(a);
+}
+
+static void on_service_stopped(void *userdata, struct service *service)
+{
+	struct agent *a = userdata;
+
+	if (a->config.run && service->by_itself)
+		end(a, service->code); /* its end crossed the order to stop */
+	else if (a->config.run && a->signo != 0)
+		a->code = service->code;
+	else if (a->config.run && a->config.once)
+		end(a, EXIT_TERM_LOST);
+	check_stopped(a);
+}
+
+static struct service *service_of(struct agent *a, uint64_t run)
+{
+	for (size_t i = 0; i < a->n_services; i++)
+		if (a->services[i].run == run && a->services[i].state != SERVICE_IDLE)
+			return &a->services[i];
+	return NULL;
+}
+
+static void services_fini(struct agent *a)
+{
+	for (size_t i = 0; i < a->n_services; i++)
+		service_fini(&a->services[i]);
+	free(a->services);
+	a->services = NULL;
+	a->n_services = 0;
+}
+
+static int services_init(struct agent *a)
+{
+	int r = 0;
+
+	a->services = calloc(a->config.n_jobs ? a->config.n_jobs : 1, sizeof(*a->services));
+	if (!a->services)
+		return -ENOMEM;
+	for (; a->n_services < a->config.n_jobs && r == 0; a->n_services++)
+		r = service_init(&a->services[a->n_services], &a->config,
+			&a->config.jobs[a->n_services], &a->owner, &a->uplink, a->loop);
+	return r;
+}
+
+/* ---- what the elector says ---- */
+
+static void on_lead(void *userdata, int64_t token, struct once_instant proved)
+{
+	struct agent *a = userdata;
+
+	a->term = (struct service_term){token, proved, a->why};
+	for (size_t i = 0; i < a->n_services; i++)
+		service_lead(&a->services[i], &a->term);
+}
+
+static void on_extend(void *userdata, int64_t token, struct once_instant proved)
+{
+	struct agent *a = userdata;
+	const struct once_timing *t = &a->config.timing;
+	struct link_extend extend = {.type = LINK_EXTEND, .group = GROUP, .token = token,
+		.proved = proved, .valid_ns = t->fence_after_ns, .grace_ns = t->stop_grace_ns,
+		.kill_ns = t->kill_budget_ns};
+
+	if (uplink_guardian_silent_ns(&a->uplink) > 2 * t->beat_interval_ns + t->kill_budget_ns)
+		guardian_lost(a);
+	(void)uplink_extend(&a->uplink, &extend);
+}
+
+static void on_stop(void *userdata, int64_t token, enum once_stop_reason reason, int64_t grace_ns)
+{
+	struct agent *a = userdata;
+
+	a->term.token = 0;
+	a->stopping_work = true;
+	for (size_t i = 0; i < a->n_services; i++)
+		(void)service_stop(&a->services[i], grace_ns);
+	check_stopped(a);
+}
+
+static void on_elector_log(void *userdata, enum once_log_level level, const char *event, const char *text)
+{
+	struct agent *a = userdata;
+
+	if (strcmp(event, "seized") == 0 || strcmp(event, "recovered") == 0)
+		a->why = event;
+	log_at(level, event, "%s", text);
+}
+
+static void on_state(void *userdata, enum once_elector_state state, const char *leader)
+{
+	struct agent *a = userdata;
+	long long token = (long long)once_elector_token(a->elector);
+
+	switch (state) {
+	case ONCE_ELECTOR_FOLLOWING:
+		a->why = "elected";
+		(void)uplink_notify(&a->uplink, leader[0] ? "STATUS=Following %s" : "STATUS=Following: nobody leads%s",
+			leader);
+		break;
+	case ONCE_ELECTOR_WAITING:
+		(void)uplink_notify(&a->uplink, "STATUS=Waiting (token %lld): earlier work may live", token);
+		break;
+	case ONCE_ELECTOR_LEADING:
+		(void)uplink_notify(&a->uplink, "STATUS=Leading (token %lld)", token);
+		break;
+	case ONCE_ELECTOR_STOPPING:
+		(void)uplink_notify(&a->uplink, "STATUS=Stopping (token %lld)", token);
+		break;
+	case ONCE_ELECTOR_STOPPED:
+		break;
+	}
+}
+
+static void on_save(void *userdata, const void *data, size_t size)
+{
+	struct agent *a = userdata;
+	int r = state_save(&a->state, a->contain, data, size);
+
+	if (r < 0)
+		log_warning("state-file", "%s: %s: a restart will wait longer", a->state.path,
+			strerror(-r));
+}
+
+static void on_elector_stopped(void *userdata)
+{
+	struct agent *a = userdata;
+
+	a->elector = once_elector_free(a->elector);
+	(void)uplink_quit(&a->uplink, a->code);
+	leave(a);
+}
+
+static void on_endpoint(void *userdata, const char *url, int http_version, const char *why)
+{
+	if (http_version == 0)
+		log_info("endpoint-left", "leaving %s: %s", url, why);
+	else
+		log_info("endpoint", "connected to %s over %s (%s)", url,
+			http_version >= 20 ? "HTTP/2" : "HTTP/1.1", why);
+}
+
+/* ---- start ---- */
+
+static int elector_start(struct agent *a, bool proven_empty)
+{
+	static const struct once_elector_callbacks callbacks = {
+		.on_lead = on_lead,
+		.on_extend = on_extend,
+		.on_stop = on_stop,
+		.on_log = on_elector_log,
+		.on_state = on_state,
+		.on_save = on_save,
+		.on_stopped = on_elector_stopped,
+	};
+	char recovered[STATE_DATA_MAX], message[256];
+	enum link_contain contain = LINK_CONTAIN_CGROUP;
+	struct once_elector_config config = {
+		.key = a->config.key,
+		.value = a->config.value,
+		.prefix = a->config.prefix,
+		.group = a->config.group,
+		.node = a->config.node,
+		.address = a->config.address,
+		.timing = a->config.timing,
+		.recovered = recovered,
+	};
+	int r;
+
+	config.recovered_size = state_load(&a->state, recovered, &contain);
+	config.recovered_empty = proven_empty && contain == a->contain;
+	a->why = "elected";
+	r = once_elector_new(&a->elector, a->client, a->loop, &config, &callbacks, a, message,
+		sizeof(message));
+	if (r < 0) {
+		log_err("election", "%s", message);
+		return r;
+	}
+	return once_elector_start(a->elector);
+}
+
+static void on_alive(void *userdata)
+{
+	struct agent *a = userdata;
+	struct link_alive alive = {.type = LINK_ALIVE};
+
+	(void)uplink_send(&a->uplink, &alive, sizeof(alive));
+	a->loop->ops->timer_set(a->alive, a->alive_ns);
+}
+
+static void on_welcome(struct agent *a, const struct link_welcome *w)
+{
+	if (w->error == -EBUSY) {
+		log_err("busy", "another onced runs as node %s for %s on this host", a->config.node,
+			a->config.key);
+		end(a, EXIT_FAILURE);
+		return;
+	}
+	if (w->error < 0) {
+		log_err("start", "%s: cannot take the lock: %s",
+			a->config.runtime_dir ? a->config.runtime_dir : "", strerror(-w->error));
+		end(a, EXIT_FAILURE);
+		return;
+	}
+	a->contain = (enum link_contain)w->contain;
+	memcpy(a->cgroup, w->cgroup, sizeof(a->cgroup));
+	a->alive_ns = w->watchdog_ns / 4;
+	if (a->alive_ns > 0)
+		on_alive(a);
+	log_debug("welcome", "jobs are held by %s%s%s",
+		a->contain == LINK_CONTAIN_CGROUP ? "cgroup " : "subreaper", a->cgroup,
+		w->restarts ? ", after a crash of the agent" : "");
+	if (elector_start(a, w->proven_empty) < 0) {
+		end(a, EXIT_FAILURE);
+		return;
+	}
+	(void)uplink_notify(&a->uplink, "READY=1\nSTATUS=Following: nobody leads");
+}
+
+/* ---- reload ---- */
+
+static int64_t monotonic_usec(void)
+{
+	struct timespec ts = {0};
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* A good new configuration takes effect by a new agent: the jobs stop, the term is released, and the
+ * guardian's next agent reads the files. A bad one changes nothing. */
+static void reload(struct agent *a)
+{
+	struct config fresh;
+
+	if (a->config.run) {
+		log_info("reload", "onced run has nothing to reload");
+		return;
+	}
+	(void)uplink_notify(&a->uplink, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)monotonic_usec());
+	if (config_load(a->options, &fresh, stderr) != 0) {
+		log_err("reload", "the new configuration is wrong: going on with the old one");
+	} else {
+		log_set_level(fresh.log_level);
+		log_info("reload", "the configuration is good; keys other than LogLevel= take effect "
+				   "at the next start");
+		config_free(&fresh);
+	}
+	(void)uplink_notify(&a->uplink, "READY=1");
+}
+
+/* ---- what the guardian says ---- */
+
+static void on_signal(struct agent *a, const struct link_signal *s)
+{
+	if (s->signo == SIGHUP) {
+		reload(a);
+		return;
+	}
+	if (s->signo != SIGTERM && s->signo != SIGINT)
+		return;
+	if (a->signo == 0)
+		log_info("signal", "%s: stopping", s->signo == SIGINT ? "interrupted" : "terminated");
+	else
+		log_info("signal", "again: killing at once");
+	a->signo = s->signo;
+	end(a, a->config.run ? 128 + s->signo : 0);
+}
+
+static void on_run_packet(struct agent *a, const void *packet, uint32_t type)
+{
+	const struct link_started *started = packet;
+	const struct link_refused *refused = packet;
+	const struct link_ended *ended = packet;
+	const struct link_empty *empty = packet;
+	uint64_t run = type == LINK_STARTED ? started->run
+		: type == LINK_REFUSED	    ? refused->run
+		: type == LINK_ENDED	    ? ended->run
+					    : empty->run;
+	struct service *s = service_of(a, run);
+
+	if (!s)
+		return;
+	if (type == LINK_STARTED)
+		service_started(s, started->pid);
+	else if (type == LINK_REFUSED)
+		service_refused(s, refused);
+	else if (type == LINK_ENDED)
+		service_exited(s, ended);
+	else
+		service_empty(s, empty);
+}
+
+static void on_packet(void *userdata, const void *packet)
+{
+	struct agent *a = userdata;
+	const struct link_fenced *fenced = packet;
+	uint32_t type;
+
+	if (!packet) {
+		log_err("guardian-gone", "the guardian is gone");
+		_exit(EXIT_FAILURE); /* it took the jobs with it */
+	}
+	memcpy(&type, packet, sizeof(type));
+	switch (type) {
+	case LINK_WELCOME:
+		on_welcome(a, packet);
+		break;
+	case LINK_SIGNAL:
+		on_signal(a, packet);
+		break;
+	case LINK_FENCED:
+		log_warning("fenced", "the guardian stopped the jobs of token %lld, %.3f s before the deadline",
+			(long long)fenced->token, (double)fenced->margin_ns / 1e9);
+		break;
+	case LINK_STARTED:
+	case LINK_REFUSED:
+	case LINK_ENDED:
+	case LINK_EMPTY:
+		on_run_packet(a, packet, type);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- life ---- */
+
+/* Names the lock, the cgroup leaf and the state file: one per node, key and etcd on this host. */
+static void instance_name(const struct config *c, char out[LINK_NAME_MAX])
+{
+	uint32_t hash = 2166136261u;
+
+	for (size_t part = 0; part < c->n_endpoints + 2; part++) {
+		const char *text = part == 0 ? c->prefix : part == 1 ? c->key : c->endpoints[part - 2];
+		for (; *text; text++)
+			hash = (hash ^ (unsigned char)*text) * 16777619u;
+		hash = (hash ^ 0xff) * 16777619u;
+	}
+	(void)snprintf(out, LINK_NAME_MAX, "%.50s-%08x", c->node, hash);
+}
+
+static int client_start(struct agent *a)
+{
+	static const struct once_client_listener listener = {.endpoint = on_endpoint};
+	const struct config *c = &a->config;
+	struct once_client_config config = {
+		.endpoints = (const char *const *)c->endpoints,
+		.n_endpoints = c->n_endpoints,
+		.cacert = c->cacert,
+		.cert = c->cert,
+		.key_file = c->key_file,
+		.user = c->user,
+		.password = c->password,
+		.allow_plaintext = c->allow_plaintext,
+		.prefer_leader = true,
+		.connect_timeout_ns = c->timing.request_timeout_ns,
+		.request_timeout_ns = c->timing.request_timeout_ns,
+	};
+	const char *message = "";
+	int r = once_client_new(&a->client, a->loop, &config, &listener, a, &message);
+
+	if (r < 0)
+		log_err("etcd", "%s", message && message[0] ? message : strerror(-r));
+	return r;
+}
+
+static int agent_init(struct agent *a, int link_fd, const struct link_page *page)
+{
+	char instance[LINK_NAME_MAX];
+	const char *runtime_dir = a->config.runtime_dir ? a->config.runtime_dir : "";
+	int r;
+
+	a->ev = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
+	a->loop = a->ev ? once_loop_ev_new(a->ev) : NULL;
+	if (!a->loop)
+		return -ENOMEM;
+	a->alive = a->loop->ops->timer_new(a->loop, on_alive, a);
+	if (!a->alive)
+		return -ENOMEM;
+	a->owner = (struct service_owner){
+		a, on_service_finished, on_service_stopped, next_run, may_launch_ns};
+	if (runtime_dir[0] && mkdir(runtime_dir, 0700) < 0 && errno != EEXIST)
+		log_warning("runtime-dir", "%s: %s: a restart will wait longer", runtime_dir,
+			strerror(errno));
+	if (runtime_dir[0] && access(runtime_dir, W_OK) < 0)
+		runtime_dir = "";
+	instance_name(&a->config, instance);
+	state_init(&a->state, runtime_dir, instance);
+	r = client_start(a);
+	if (r == 0)
+		r = uplink_init(&a->uplink, link_fd, page, a->loop, on_packet, a);
+	if (r == 0)
+		r = services_init(a);
+	if (r == 0)
+		r = uplink_hello(&a->uplink, instance, runtime_dir);
+	return r;
+}
+
+static void agent_fini(struct agent *a)
+{
+	services_fini(a);
+	a->elector = once_elector_free(a->elector);
+	a->client = once_client_free(a->client);
+	uplink_fini(&a->uplink);
+	if (a->alive)
+		a->loop->ops->timer_free(a->alive);
+	a->loop = once_loop_ev_free(a->loop);
+	if (a->ev)
+		ev_loop_destroy(a->ev);
+	config_free(&a->config);
+}
+
+int agent_main(int link_fd, const struct link_page *page, void *arg)
+{
+	struct agent a = {.options = arg};
+	int code;
+
+	code = config_load(a.options, &a.config, stderr);
+	if (code != 0)
+		return code;
+	log_set_level(a.config.log_level);
+	(void)log_field("ONCED_NODE", a.config.node);
+	(void)signal(SIGPIPE, SIG_IGN);
+	code = agent_init(&a, link_fd, page);
+	if (code < 0) {
+		agent_fini(&a);
+		return a.options->run ? EXIT_USAGE : EXIT_CONFIG_FILE;
+	}
+	ev_run(a.ev, 0);
+	code = a.code;
+	agent_fini(&a);
+	return code;
+}

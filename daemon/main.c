@@ -1,0 +1,37 @@
+/* onced: arguments in, exit code out. What it does is in guardian.h and agent.h. */
+#include "daemon/agent.h"
+#include "daemon/config.h"
+#include "daemon/guardian.h"
+#include "daemon/log.h"
+#include "daemon/options.h"
+
+#include <stdio.h>
+
+static int check(const struct options *options)
+{
+	struct config config;
+	int code = config_load(options, &config, stderr);
+
+	if (code != 0)
+		return code;
+	config_print(&config, stdout);
+	config_free(&config);
+	return fflush(stdout) == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	int code = options_parse(argc, argv, &options);
+
+	if (code != 0 || options.done)
+		return code;
+	if (options.dump_keys) {
+		config_dump_keys(stdout);
+		return 0;
+	}
+	if (options.check)
+		return check(&options);
+	log_init();
+	return guardian_run(agent_main, &options);
+}

@@ -1,0 +1,134 @@
+/* The agent's end of the link. The guardian drains it at once while it runs, so a full socket means
+ * that it does not: then there is nothing to wait for. */
+#include "daemon/uplink.h"
+
+#include "daemon/link-io.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static size_t size_of(uint32_t type)
+{
+	switch (type) {
+	case LINK_WELCOME:
+		return sizeof(struct link_welcome);
+	case LINK_STARTED:
+		return sizeof(struct link_started);
+	case LINK_REFUSED:
+		return sizeof(struct link_refused);
+	case LINK_ENDED:
+		return sizeof(struct link_ended);
+	case LINK_EMPTY:
+		return sizeof(struct link_empty);
+	case LINK_FENCED:
+		return sizeof(struct link_fenced);
+	case LINK_SIGNAL:
+		return sizeof(struct link_signal);
+	default:
+		return 0;
+	}
+}
+
+/* One packet a turn: what it leads to may end the link. The loop comes back while there are more. */
+static void on_readable(void *userdata, int fd, int events)
+{
+	struct uplink *u = userdata;
+	union {
+		uint32_t type;
+		char bytes[1024];
+	} packet;
+	ssize_t n = recv(fd, &packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		u->gone = true;
+		u->loop->ops->io_set(u->io, 0);
+		u->fn(u->userdata, NULL);
+		return;
+	}
+	if ((size_t)n >= sizeof(packet.type) && (size_t)n == size_of(packet.type))
+		u->fn(u->userdata, &packet);
+}
+
+int uplink_init(struct uplink *u, int fd, const struct link_page *page, struct once_loop *loop,
+	uplink_fn *fn, void *userdata)
+{
+	memset(u, 0, sizeof(*u));
+	u->fd = fd;
+	u->page = page;
+	u->loop = loop;
+	u->fn = fn;
+	u->userdata = userdata;
+	u->io = loop->ops->io_new(loop, fd, on_readable, u);
+	if (!u->io)
+		return -ENOMEM;
+	loop->ops->io_set(u->io, ONCE_IO_READ);
+	return 0;
+}
+
+void uplink_fini(struct uplink *u)
+{
+	if (u->io)
+		u->loop->ops->io_free(u->io);
+	u->io = NULL;
+}
+
+int uplink_send(struct uplink *u, const void *packet, size_t size)
+{
+	int r = u->gone ? -EPIPE : link_send(u->fd, packet, size);
+
+	if (r < 0)
+		u->gone = true;
+	return r;
+}
+
+int uplink_hello(struct uplink *u, const char *instance, const char *runtime_dir)
+{
+	struct link_hello hello = {.type = LINK_HELLO};
+
+	(void)snprintf(hello.instance, sizeof(hello.instance), "%s", instance);
+	(void)snprintf(hello.runtime_dir, sizeof(hello.runtime_dir), "%s", runtime_dir);
+	return uplink_send(u, &hello, sizeof(hello));
+}
+
+int uplink_extend(struct uplink *u, const struct link_extend *extend)
+{
+	if (u->unseen == 0) {
+		u->unseen = u->extends + 1;
+		u->unseen_since = u->loop->ops->now(u->loop);
+	}
+	u->extends++;
+	return uplink_send(u, extend, sizeof(*extend));
+}
+
+int64_t uplink_guardian_silent_ns(struct uplink *u)
+{
+	uint64_t seen = atomic_load_explicit(&u->page->extends_seen, memory_order_acquire);
+
+	if (u->unseen == 0 || seen >= u->unseen) {
+		u->unseen = 0;
+		return 0;
+	}
+	return once_elapsed_min(u->unseen_since, u->loop->ops->now(u->loop));
+}
+
+int uplink_notify(struct uplink *u, const char *format, ...)
+{
+	struct link_notify notify = {.type = LINK_NOTIFY};
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(notify.text, sizeof(notify.text), format, ap);
+	va_end(ap);
+	return uplink_send(u, &notify, sizeof(notify));
+}
+
+int uplink_quit(struct uplink *u, int code)
+{
+	struct link_quit quit = {.type = LINK_QUIT, .code = code};
+	return uplink_send(u, &quit, sizeof(quit));
+}
