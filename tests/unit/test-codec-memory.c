@@ -1,1 +1,255 @@
-int main(void) { return 0; }
+/* Every allocation of the codec fails once: -ENOMEM comes back, nothing leaks, nothing is half there.
+ * The linker wraps the allocator for our own code; cJSON, a shared library, is hooked instead. */
+#include "etcd/codec.h"
+#include "etcd/split.h"
+#include "unit.h"
+
+#include <cjson/cJSON.h>
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *old, size_t size);
+void __real_free(void *data);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void __wrap_free(void *data);
+
+static long until_failure = -1; /* allocations to go; negative: none fails */
+static long live;
+
+static bool refused(void)
+{
+	return until_failure >= 0 && until_failure-- == 0;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	void *data = refused() ? NULL : __real_malloc(size);
+
+	live += data != NULL;
+	return data;
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	void *data = refused() ? NULL : __real_calloc(n, size);
+
+	live += data != NULL;
+	return data;
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	void *data = refused() ? NULL : __real_realloc(old, size);
+
+	live += data != NULL && old == NULL;
+	return data;
+}
+
+void __wrap_free(void *data)
+{
+	live -= data != NULL;
+	__real_free(data);
+}
+
+#define HEADER "\"header\":{\"cluster_id\":\"1\",\"member_id\":\"2\",\"revision\":\"3\",\"raft_term\":\"4\"}"
+#define KV "{\"key\":\"Zm9v\",\"create_revision\":\"2\",\"mod_revision\":\"4\",\"value\":\"YmFy\"}"
+
+static int step_encode(void)
+{
+	static const char big[5000];
+	const struct once_op put = {.kind = ONCE_OP_PUT, .key = {big, 100}, .value = {big, sizeof(big)}};
+	const struct once_txn txn = {NULL, 0, &put, 1, &put, 1};
+	struct codec_request request;
+	int r;
+
+	codec_request_init(&request, 0);
+	r = codec_encode_txn(&request, &txn);
+	if (r == 0)
+		r = codec_encode_authenticate(&request, "user", "password");
+	codec_request_fini(&request);
+	return r;
+}
+
+static int step_decode(int (*encode)(struct codec_request *), int http_status, const char *body)
+{
+	struct codec_request request;
+	struct codec_reply reply;
+	int r;
+
+	codec_request_init(&request, 0);
+	codec_reply_init(&reply);
+	r = encode(&request);
+	if (r == 0) {
+		r = codec_decode(&reply, &request, http_status, body, strlen(body));
+		assert_int_equal(r, reply.response.error);
+		if (r == -ENOMEM) {
+			assert_int_equal(reply.response.outcome, ONCE_UNKNOWN);
+			assert_string_equal(reply.response.message, "out of memory");
+			assert_null(reply.response.op.kvs);
+		}
+	}
+	codec_reply_fini(&reply);
+	codec_request_fini(&request);
+	return r;
+}
+
+static int encode_txn(struct codec_request *request)
+{
+	const struct once_op range = {.kind = ONCE_OP_RANGE}, put = {.kind = ONCE_OP_PUT};
+	const struct once_op delete = {.kind = ONCE_OP_DELETE};
+	const struct once_op ops[] = {range, put, delete};
+	const struct once_txn txn = {NULL, 0, ops, 3, NULL, 0};
+
+	return codec_encode_txn(request, &txn);
+}
+
+static int step_decode_txn(void)
+{
+	return step_decode(encode_txn, 200,
+		"{" HEADER ",\"succeeded\":true,\"responses\":[{\"response_range\":{\"kvs\":[" KV "," KV "]}},"
+		"{\"response_put\":{\"prev_kv\":" KV "}},{\"response_delete_range\":{\"prev_kvs\":[" KV "]}}]}");
+}
+
+static int encode_members(struct codec_request *request)
+{
+	return codec_encode_member_list(request, true);
+}
+
+static int step_decode_members(void)
+{
+	char body[4000];
+
+	/* long enough that the arena needs another chunk in the midst of it */
+	(void)snprintf(body, sizeof(body),
+		"{" HEADER ",\"members\":[{\"ID\":\"1\",\"name\":\"n\",\"peerURLs\":[\"%03000d\"],"
+		"\"clientURLs\":[\"a\",\"b\"]}]}", 0);
+	return step_decode(encode_members, 200, body);
+}
+
+static int encode_auth(struct codec_request *request)
+{
+	return codec_encode_authenticate(request, "u", "p");
+}
+
+static int step_decode_auth(void)
+{
+	return step_decode(encode_auth, 200, "{" HEADER ",\"token\":\"abc.1\"}");
+}
+
+static int step_decode_status(void)
+{
+	return step_decode(codec_encode_status, 200,
+		"{" HEADER ",\"version\":\"3.4.23\",\"errors\":[\"a\",\"b\"]}");
+}
+
+static int step_decode_leases(void)
+{
+	return step_decode(codec_encode_lease_list, 200, "{" HEADER ",\"leases\":[{\"ID\":\"7\"}]}");
+}
+
+static int encode_ttl(struct codec_request *request)
+{
+	return codec_encode_lease_time_to_live(request, 7, true);
+}
+
+static int step_decode_ttl(void)
+{
+	return step_decode(encode_ttl, 200, "{" HEADER ",\"ID\":\"7\",\"keys\":[\"Zm9v\"]}");
+}
+
+/* An error of etcd, told apart only after parsing. */
+static int step_decode_error(void)
+{
+	int r = step_decode(codec_encode_lease_list, 400, "{\"code\":3,\"message\":\"etcdserver: no\"}");
+
+	return r == -EINVAL ? 0 : r;
+}
+
+static int step_watch_line(void)
+{
+	static const char text[] = "{\"result\":{" HEADER ",\"events\":[{\"kv\":" KV ",\"prev_kv\":" KV "}]}}";
+	struct codec_watch_line line;
+	int r = codec_watch_line(&line, text, sizeof(text) - 1);
+
+	codec_watch_line_fini(&line);
+	return r;
+}
+
+static int step_watch_refusal(void)
+{
+	static const char text[] = "{\"code\":7,\"message\":\"permission denied\"}";
+	struct codec_watch_line line;
+	int r = codec_watch_refusal(&line, 403, text, sizeof(text) - 1);
+
+	codec_watch_line_fini(&line);
+	return r;
+}
+
+static int step_split(void)
+{
+	struct split split;
+	const char *text;
+	size_t size;
+	int r = 0;
+
+	split_init(&split, 0);
+	for (int i = 0; i < 100 && r == 0; i++)
+		r = split_push(&split, "0123456789", 10);
+	assert_int_equal(split_next(&split, &text, &size), r);
+	split_fini(&split);
+	return r;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(void);
+	int at_least; /* allocations, so that the wrapping is known to work */
+} steps[] = {
+	{"encode", step_encode, 5},
+	{"decode txn", step_decode_txn, 50},
+	{"decode members", step_decode_members, 20},
+	{"decode auth", step_decode_auth, 10},
+	{"decode status", step_decode_status, 15},
+	{"decode leases", step_decode_leases, 10},
+	{"decode ttl", step_decode_ttl, 10},
+	{"decode error", step_decode_error, 5},
+	{"watch line", step_watch_line, 30},
+	{"watch refusal", step_watch_refusal, 5},
+	{"split", step_split, 3},
+};
+
+static void test_each_allocation_failing_is_enomem_without_leak(void **state)
+{
+	cJSON_Hooks hooks = {__wrap_malloc, __wrap_free};
+
+	cJSON_InitHooks(&hooks);
+	for (size_t i = 0; i < LENGTH(steps); i++) {
+		long before = live;
+		int n, r;
+
+		for (n = 0;; n++) {
+			until_failure = n;
+			r = steps[i].run();
+			if (until_failure >= 0)
+				break;
+			until_failure = -1;
+			if (r != -ENOMEM || live != before)
+				fail_msg("%s: allocation %d: %d, %ld live", steps[i].name, n, r, live - before);
+		}
+		until_failure = -1;
+		if (r != 0 || live != before || n < steps[i].at_least)
+			fail_msg("%s: at last, %d allocations: %d, %ld live", steps[i].name, n, r, live - before);
+	}
+	cJSON_InitHooks(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_each_allocation_failing_is_enomem_without_leak),
+	};
+
+	return cmocka_run_group_tests_name("codec-memory", tests, NULL, NULL);
+}
