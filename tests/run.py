@@ -150,7 +150,7 @@ class Runner:
         env = {"PYTHONDONTWRITEBYTECODE": "1", "ONCED_BIN": os.environ.get("ONCED_BIN", onced)}
 
         code = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", "--durations=5",
-                    "--junitxml", junit, "tests/integration", "tests/bench", "tools/demo"], 1500, env)
+                    "--junitxml", junit, "tests/integration", "tests/bench"], 1500, env)
         seen = read_junit(junit, self.counts, lambda suite, case: "integration"
                           if "test_takeover" in case.get("classname", "") else "harness")
         if code and not (seen and code == 1):

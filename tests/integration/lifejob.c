@@ -4,7 +4,7 @@
  *   BOOTTIME-NS KIND NODE TOKEN PID SEQ
  * KIND: life; child (a descendant that left the session); term (SIGTERM came); end (about to exit by
  * itself); clash (another job holds the lock on FILE.lock, so two live now: the kernel says so, not a
- * clock). TOKEN is $ONCED_TOKEN, 0 without one. checker.py reads it.
+ * clock). TOKEN is $ONCED_TOKEN or $ETCD_LOCK_REV, 0 without them. checker.py reads it.
  *
  * Ends by itself after MAX seconds: nothing of it is left behind by a broken test. */
 #include <errno.h>
@@ -130,6 +130,8 @@ static bool parse(struct options *o, int argc, char **argv)
 {
 	const char *token = getenv("ONCED_TOKEN");
 
+	if (!token)
+		token = getenv("ETCD_LOCK_REV"); /* under etcdctl lock, to which onced is compared */
 	*o = (struct options){.period_ms = 10, .max_ms = 300000, .exit_after_ms = -1};
 	o->token = token && *token ? token : "0";
 	if (argc < 3)

@@ -25,18 +25,18 @@ class Node:
         self.flags, self.job, self.prefix = list(flags), list(job), list(prefix)
         self.directory = str(directory)
         self.log = os.path.join(self.directory, "onced-%s.log" % name)
+        self.runtime = os.path.join(self.directory, "run-" + name)
         self.process = self._agent = None
 
     def command(self):
-        return [self.onced, "run", *self.flags, "--node", self.name, "--", *self.job]
+        return [self.onced, "run", *self.flags, "--node", self.name, "--runtime-dir", self.runtime,
+                "--", *self.job]
 
     def start(self):
-        runtime = os.path.join(self.directory, "run-" + self.name)
-        os.makedirs(runtime, mode=0o700, exist_ok=True)
-        env = dict(clean_environment(), RUNTIME_DIRECTORY=runtime)
+        os.makedirs(self.runtime, mode=0o700, exist_ok=True)
         with open(self.log, "ab") as log:
-            self.process = procs.spawn(self.command(), self.prefix, self.detach, env=env,
-                                       stdout=log, stderr=log)
+            self.process = procs.spawn(self.command(), self.prefix, self.detach, stdout=log,
+                                       stderr=log, env=clean_environment())
         self._agent = None
         return self
 

@@ -74,7 +74,7 @@ def test_environment_of_the_job(group, tmp_path):
     revision = str(leader_key(group)["create_revision"])
     assert env["ONCED_TOKEN"] == env["ETCD_LOCK_REV"] == revision
     assert env["ONCED_KEY"] == env["ETCD_LOCK_KEY"] == group.key
-    assert "RUNTIME_DIRECTORY" not in env
+    assert "PYTEST_CURRENT_TEST" not in env, "nothing else of the daemon's environment"
 
 
 @on(PLAIN35)
@@ -370,6 +370,7 @@ def test_one_node_name_twice(group):
     second = group.add("a")
     group.nodes = {"first": first, "second": second}
     second.log += ".second"
+    second.runtime += ".second"
     second.start()
     time.sleep(2)
     assert group.token() == token and first.running()

@@ -160,7 +160,8 @@ def interrupt(*unused):
 
 def main():
     options = arguments()
-    signal.signal(signal.SIGTERM, interrupt)
+    for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signo, interrupt)
     procs.adopt()
     directory = local.DIRECTORY if options.keep else tempfile.mkdtemp(prefix="onced-demo-")
     if options.keep:
@@ -186,7 +187,8 @@ def main():
         print("demo: interrupted", file=sys.stderr)
         good = None
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signo, signal.SIG_IGN)
         if not kept:
             demo.close()
             if good is False:

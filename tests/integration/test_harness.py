@@ -1,0 +1,148 @@
+"""The harness does what the scenarios rely on: faults take effect, and nothing outlives a test."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import checker
+import procs
+from cluster import PortBlock, wait_for
+from conftest import describe
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+THREE = pytest.mark.parametrize("cluster", [("3.4", 3, True), ("3.5", 3, True)], indirect=True,
+                                ids=describe)
+
+
+@THREE
+def test_member_killed_and_restarted_keeps_its_data(cluster):
+    cluster.etcdctl("put", "/kept", "yes")
+    first = cluster.leader()
+    cluster.kill(first)
+    assert len(cluster.running()) == 2
+    assert cluster.leader() != first
+    cluster.repair()
+    assert len(cluster.running()) == 3
+    member = [cluster.members[first]]
+    assert cluster.etcdctl("get", "/kept", "--print-value-only", members=member).strip() == "yes"
+
+
+@THREE
+def test_no_quorum_no_answer(cluster):
+    cluster.pause(0)
+    cluster.pause(1)
+    assert cluster.etcdctl("get", "/a", check=False, seconds=2) is None
+    cluster.repair()
+    assert cluster.etcdctl("get", "/a") == ""
+
+
+@pytest.mark.parametrize("cluster", [("3.4", 1, True)], indirect=True, ids=describe)
+def test_wipe_and_tls(cluster):
+    cluster.etcdctl("put", "/a", "1")
+    cluster.wipe()
+    assert cluster.etcdctl("get", "", "--from-key") == ""
+    plain = ["etcdctl", "--endpoints", cluster.urls(), "--cacert", cluster.tls.ca,
+             "--dial-timeout=1s", "--command-timeout=1s", "get", "/a"]
+    done = subprocess.run(plain, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=10)
+    assert done.returncode != 0, "a client without a certificate must be turned away"
+
+
+@pytest.mark.parametrize("version", ["3.4", "3.5"])
+def test_cut_and_heal(pool, links, version):
+    cluster = pool.get(version, 3, True, links)
+
+    def reachable(name):
+        seen = []
+        for member in cluster.members:
+            hub, cluster.prefix = cluster.prefix, links.prefix(name)
+            seen.append(cluster.status(member) is not None)
+            cluster.prefix = hub
+        return seen
+    try:
+        links.cut("a", [1])
+        assert reachable("a") == [True, False, True]
+        links.cut("a")
+        assert reachable("a") == [False, False, False]
+        assert reachable("b") == [True, True, True]
+        links.heal("a")
+        assert reachable("a") == [True, True, True]
+    finally:
+        links.heal_all()
+
+
+def test_port_blocks_are_disjoint():
+    blocks = [PortBlock() for _ in range(3)]
+    assert len({b.base for b in blocks}) == 3
+    for block in blocks:
+        block.close()
+
+
+def test_cluster_dies_with_its_owner(tmp_path):
+    """Even when that is killed without a chance to clean up."""
+    owner = subprocess.Popen([sys.executable, os.path.join(HERE, "cluster.py"), str(tmp_path / "c")],
+                             stdout=subprocess.PIPE, text=True)
+    assert owner.stdout.readline().startswith("export ")
+    members = procs.children(owner.pid)
+    assert len(members) == 1 and "etcd" in procs.command_line(members[0])
+    owner.kill()
+    owner.wait(5)
+    owner.stdout.close()
+    wait_for("end of etcd", lambda: not procs.alive(members[0]), 5)
+
+
+def test_orphans_are_found_and_ended():
+    shell = procs.spawn(["sh", "-c", "setsid sleep 300 & exec sleep 0"])
+    shell.wait(5)
+    wait_for("orphan", procs.orphans, 2)
+    assert procs.end_orphans(0.1) == ["sleep 300"]
+    assert procs.orphans() == []
+    procs.end(shell)
+
+
+def history(path, *commands):
+    processes = [procs.spawn(c, env=dict(os.environ, ONCED_TOKEN=t)) for c, t in commands]
+    time.sleep(0.3)
+    for process in processes:
+        procs.end(process, signal.SIGTERM)
+    procs.end_orphans(0)
+    return checker.read(path)
+
+
+def test_two_jobs_at_once_are_seen_by_lines_and_by_the_lock(tmp_path, lifejob):
+    path = str(tmp_path / "history")
+    lines = history(path, ([lifejob, path, "a"], "5"), ([lifejob, path, "b"], "7"))
+    assert "still held the lock" in checker.check(lines)
+    assert "began" in checker.check([x for x in lines if x.kind != "clash"])
+
+
+def test_job_writes_its_life(tmp_path, lifejob):
+    path = str(tmp_path / "history")
+    lines = history(path, ([lifejob, path, "a", "--daemonise"], "5"))
+    assert checker.check(lines) is None
+    assert {x.kind for x in lines} == {"life", "child", "term", "end"}
+    assert len({x.pid for x in lines}) == 2
+    gaps = [b.ns - a.ns for a, b in zip(lines, lines[1:])]
+    assert len(lines) > 30 and max(gaps) < 0.2e9
+
+
+def test_job_that_ignores_sigterm(tmp_path, lifejob):
+    path = str(tmp_path / "history")
+    job = procs.spawn([lifejob, path, "a", "--ignore-term"], env={"ONCED_TOKEN": "5"})
+    wait_for("line", lambda: checker.read(path), 2)
+    procs.send(job.pid, signal.SIGTERM)
+    time.sleep(0.2)
+    assert job.poll() is None
+    assert procs.end(job) == -signal.SIGKILL
+    assert {x.kind for x in checker.read(path)} == {"life", "term"}
+
+
+def test_etcdctl_environment_works(pool):
+    cluster = pool.get("3.4", 1, True)
+    env = dict(os.environ, **cluster.etcdctl_environment())
+    out = subprocess.run(["etcdctl", "endpoint", "status", "-w", "json"], env=env, timeout=10,
+                         stdout=subprocess.PIPE, text=True).stdout
+    assert json.loads(out)[0]["Endpoint"] == cluster.urls()
