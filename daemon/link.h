@@ -79,7 +79,9 @@ enum link_launch_flags {
 /* Start a command under a group's term. Refused (with the errno) without a live deadline of that
  * token: -ESTALE when less than grace + kill is left. `strings` holds, each ended by NUL: the working
  * directory (empty: /), argv (argc of them; argv[0] is searched in PATH of the given environment),
- * the environment (envc of them). */
+ * the environment (envc of them).
+ * One or two descriptors may come with the packet (SCM_RIGHTS): the command's standard output and
+ * error; without, they are the daemon's. */
 struct link_launch {
 	uint32_t type;
 	uint32_t group;
@@ -107,8 +109,9 @@ struct link_notify {
 	char text[512];
 };
 
-/* The agent makes progress. The guardian feeds the service manager's watchdog only while the last of
- * these is younger than half the watchdog's interval; valid for followers and leaders alike. */
+/* The agent makes progress; for followers and leaders alike. The guardian feeds the service manager's
+ * watchdog when one of these comes and at no other time, so send four in an interval of it
+ * (link_welcome.watchdog_ns), and none without. */
 struct link_alive {
 	uint32_t type;
 };
@@ -131,7 +134,7 @@ struct link_welcome {
 	bool proven_empty; /* nothing of an earlier incarnation on this boot is alive, for certain:
 			      either this guardian saw its trees empty, or the earlier guardian held them
 			      in the cgroup leaf that was just emptied. The state file says which. */
-	int32_t cgroup_fd_hint; /* unused, 0 */
+	int64_t watchdog_ns; /* the service manager's; send ALIVE four times in it. 0: none */
 	char cgroup[LINK_PATH_MAX]; /* the leaf under which runs live; empty without one */
 };
 
@@ -164,7 +167,7 @@ struct link_empty {
 	uint64_t run;
 };
 
-/* The guardian killed a group's runs at its deadline by itself. */
+/* The guardian stopped a group's runs at its deadline by itself, by SIGTERM or by the kill. */
 struct link_fenced {
 	uint32_t type;
 	uint32_t group;

@@ -1,0 +1,100 @@
+/* The small init over a run: process 1 of its PID namespace, or the subreaper of its tree.
+ *
+ * Happy path: (mounts), fork the command, learn through a second pipe that it was exec'd, report
+ * so; then pass signals on and reap until the command ends, report how, end with its status.
+ * - Isolated, the kernel kills whatever is left in the namespace when this process ends or is
+ * killed, and lets it be reaped only when all of it is gone.
+ * - Else what is left falls to the guardian, which knows that it has no business there and kills
+ * it. Failures go to the guardian as refusals. Nothing here runs long or allocates. */
+#include "spawn.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void make_namespace(int report_fd)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		spawn_refuse(report_fd, -errno, "private mounts");
+	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+		spawn_refuse(report_fd, -errno, "mount /proc");
+}
+
+static void command_main(const struct spawn_request *request, pid_t parent, int report_fd)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		spawn_refuse(report_fd, -errno, "pdeathsig");
+	if (getppid() != parent)
+		_exit(127);
+	(void)setsid();
+	spawn_exec(request, report_fd);
+}
+
+static bool is_fault(int signo)
+{
+	return signo == SIGSEGV || signo == SIGBUS || signo == SIGFPE || signo == SIGILL ||
+	       signo == SIGTRAP || signo == SIGSYS;
+}
+
+int spawn_init_loop(pid_t child, struct rusage *ret_usage)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	for (;;) {
+		int signo = sigwaitinfo(&all, NULL), status;
+		pid_t pid;
+
+		if (signo < 0)
+			continue;
+		if (signo != SIGCHLD) {
+			if (!is_fault(signo))
+				(void)kill(child, signo);
+			continue;
+		}
+		while ((pid = wait4(-1, &status, WNOHANG, ret_usage)) > 0)
+			if (pid == child)
+				return status;
+	}
+}
+
+void spawn_init_main(const struct spawn_request *request, int report_fd)
+{
+	struct spawn_report report = {.kind = SPAWN_STARTED};
+	pid_t child, self = getpid();
+	sigset_t all;
+	ssize_t n;
+	int inner[2];
+
+	sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	(void)prctl(PR_SET_NAME, "onced-init");
+	if (request->isolate)
+		make_namespace(report_fd);
+	else if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		spawn_refuse(report_fd, -errno, "subreaper");
+	if (pipe2(inner, O_CLOEXEC) < 0)
+		spawn_refuse(report_fd, -errno, "pipe");
+	child = spawn_clone(0, -1);
+	if (child == 0)
+		command_main(request, self, inner[1]);
+	if (child < 0)
+		spawn_refuse(report_fd, child, "clone");
+	(void)close(inner[1]);
+	do
+		n = read(inner[0], &report, sizeof(report));
+	while (n < 0 && errno == EINTR);
+	(void)close(inner[0]);
+	spawn_report_send(report_fd, &report);
+	if (report.kind == SPAWN_REFUSED)
+		_exit(127);
+	memset(&report, 0, sizeof(report));
+	report.kind = SPAWN_ENDED;
+	report.value = spawn_init_loop(child, &report.usage);
+	spawn_report_send(report_fd, &report);
+	_exit(WIFEXITED(report.value) ? WEXITSTATUS(report.value) : 128 + WTERMSIG(report.value));
+}
