@@ -252,9 +252,15 @@ static void lost(struct election *e)
 
 /* ---- what etcd is seen to hold ---- */
 
+/* The key hangs on this node's lease, or the epoch says so. Either will do: an operator may have deleted
+ * the epoch, or have put the key without its lease, and nobody else ends such a term. */
 static bool view_names_us(const struct election *e)
 {
-	return e->view.leader.create != 0 && e->view.epoch.mod == e->view.leader.create &&
+	if (e->view.leader.create == 0)
+		return false;
+	if (e->lease.id != 0 && e->view.leader.lease == e->lease.id)
+		return true;
+	return e->view.epoch.mod == e->view.leader.create &&
 		e->view.epoch.incarnation == e->config.incarnation;
 }
 
@@ -510,16 +516,25 @@ static void follow_advance(struct election *e)
 	}
 }
 
+/* As may_campaign(): what forbids it now goes by an event, or it is not due. */
+static int64_t campaign_due_in(struct election *e)
+{
+	if (e->stop || e->lease.id == 0 || e->lease.ttl < e->config.fence_after || !e->listed ||
+		e->view.reserve == ELECTION_RESERVE_OTHER || e->view.config == ELECTION_CONFIG_OTHER ||
+		(e->view.config == ELECTION_CONFIG_ABSENT && e->ever_term))
+		return NEVER;
+	return e->hold ? left(e, e->hold_since, HOLD) : 0;
+}
+
 static int64_t follow_due_in(struct election *e)
 {
-	int64_t due = min64(lease_due_in(e), list_due_in(e));
+	int64_t campaign = campaign_due_in(e), target;
 
-	if (e->view.leader.create == 0 && e->hold)
-		due = min64(due, left(e, e->hold_since, HOLD));
-	if (e->view.leader.create == 0 && e->listed && e->lease.id != 0 && e->request.failures != 0)
-		due = min64(due, max64(left(e, e->request.asked, pace(e, e->request.failures)),
-					 ONCE_NSEC_PER_MSEC));
-	return min64(due, seize_due_in(e));
+	if (e->view.leader.create == 0)
+		target = left(e, e->request.asked, pace(e, e->request.failures));
+	else
+		target = seize_due_in(e);
+	return min64(min64(lease_due_in(e), list_due_in(e)), max64(campaign, target));
 }
 
 /* ---- claim and contest ---- */
