@@ -7,13 +7,14 @@ set -eu
 added='__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__asan_.*|__ubsan_.*|__sanitizer_.*|__gcov_.*'
 memory='memcpy|memset|memmove|memcmp'
 
-defined=$(nm --defined-only "$1" | awk 'NF == 3 { print $3 }' | sort -u)
-foreign=$(nm --undefined-only "$1" | awk 'NF == 2 { print $2 }' | sort -u |
+all=$(nm "$1")
+defined=$(echo "$all" | awk 'NF == 3 { print $3 }' | sort -u)
+foreign=$(echo "$all" | awk '$1 == "U" { print $2 }' | sort -u |
 	grep -Ev "^($added|$memory)\$" | grep -Fvx "$defined" || true)
 
 if [ -n "$foreign" ]; then
 	echo "the core imports:" "$foreign"
 	exit 1
 fi
-echo "the core imports only:" "$(nm --undefined-only "$1" | awk 'NF == 2 { print $2 }' | sort -u |
+echo "the core imports only:" "$(echo "$all" | awk '$1 == "U" { print $2 }' | sort -u |
 	grep -Ex "$memory" | tr '\n' ' ')"
