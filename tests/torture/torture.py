@@ -33,7 +33,7 @@ def scenarios(env):
 
 
 class Simulator:
-    """The simulator's program, if the build has one: sim --seed N --schedules N."""
+    """The simulator's program, if the build has one: sim --seed FIRST --seeds N."""
 
     def __init__(self, build):
         self.program = os.path.join(TOP, build, "tests", "sim", "sim")
@@ -46,7 +46,7 @@ class Simulator:
         if os.access(self.program, os.X_OK):
             self.seed = chance.randrange(1, 2**31)
             self.process = subprocess.Popen(
-                ["nice", self.program, "--seed", str(self.seed), "--schedules", "2000"],
+                ["nice", self.program, "--seed", str(self.seed), "--seeds", "2000"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
     def collect(self):
