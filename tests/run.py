@@ -106,7 +106,7 @@ class Runner:
         if not os.path.exists(os.path.join(path, "build.ninja")):
             if run(["meson", "setup", directory, *options], 300, {"CC": compiler}):
                 return False
-        return run(["ninja", "-C", directory, "-j", str(self.options.jobs)], 900) == 0
+        return run(["ninja", "--quiet", "-C", directory, "-j", str(self.options.jobs)], 900) == 0
 
     def meson_test(self, directory, prefix, env=None, multiplier=1):
         junit = os.path.join(TOP, directory, "meson-logs", "testlog.junit.xml")
