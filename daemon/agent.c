@@ -11,8 +11,8 @@
 #include "daemon/agent.h"
 
 #include "daemon/config.h"
+#include "daemon/jobs.h"
 #include "daemon/log.h"
-#include "daemon/service.h"
 #include "daemon/state.h"
 #include "daemon/uplink.h"
 
@@ -41,19 +41,14 @@ struct agent {
 	struct state state;
 	enum link_contain contain;
 	char cgroup[LINK_PATH_MAX];
-	struct service_owner owner;
-	struct service *services;
-	size_t n_services;
-	struct service_term term; /* token 0: does not lead */
-	uint64_t runs;
+	struct jobs jobs;
+	struct jobs_owner jobs_owner;
 	struct once_timer *alive;
 	int64_t alive_ns;
-	int signo;	    /* that asked for the end; 0: none */
-	bool stopping_work; /* on_stop() came, once_elector_stopped() is owed */
-	bool ending;	    /* the elector was told to stop */
-	bool hangup;	    /* SIGHUP: reload */
-	int code;	    /* to exit with */
-	const char *why;    /* how this node came to lead, for ONCED_REASON */
+	int signo;	 /* that asked for the end; 0: none */
+	bool ending;	 /* the elector was told to stop */
+	int code;	 /* to exit with */
+	const char *why; /* how this node came to lead, for ONCED_REASON */
 };
 
 /* ---- end ---- */
@@ -97,29 +92,7 @@ static void guardian_lost(struct agent *a)
 	_exit(EXIT_FAILURE);
 }
 
-/* ---- services ---- */
-
-static bool any_alive(const struct agent *a)
-{
-	for (size_t i = 0; i < a->n_services; i++)
-		if (a->services[i].state != SERVICE_IDLE)
-			return true;
-	return false;
-}
-
-static void check_stopped(struct agent *a)
-{
-	if (!a->stopping_work || any_alive(a))
-		return;
-	a->stopping_work = false;
-	once_elector_stopped(a->elector);
-}
-
-static uint64_t next_run(void *userdata)
-{
-	struct agent *a = userdata;
-	return ++a->runs;
-}
+/* ---- what the jobs say ---- */
 
 static int64_t may_launch_ns(void *userdata)
 {
@@ -127,56 +100,32 @@ static int64_t may_launch_ns(void *userdata)
 	return once_elector_may_launch_ns(a->elector);
 }
 
-static void on_service_finished(void *userdata, struct service *service, int code)
+static void on_job_finished(void *userdata, int code)
 {
 	struct agent *a = userdata;
 
 	if (a->config.run)
 		end(a, code);
-	check_stopped(a);
 }
 
-static void on_service_stopped(void *userdata, struct service *service)
+static void on_job_stopped(void *userdata, int code, bool by_itself)
 {
 	struct agent *a = userdata;
 
-	if (a->config.run && service->by_itself)
-		end(a, service->code); /* its end crossed the order to stop */
-	else if (a->config.run && a->signo != 0)
-		a->code = service->code;
-	else if (a->config.run && a->config.once)
+	if (!a->config.run)
+		return;
+	if (by_itself)
+		end(a, code); /* its end crossed the order to stop */
+	else if (a->signo != 0)
+		a->code = code;
+	else if (a->config.once)
 		end(a, EXIT_TERM_LOST);
-	check_stopped(a);
 }
 
-static struct service *service_of(struct agent *a, uint64_t run)
+static void on_all_stopped(void *userdata)
 {
-	for (size_t i = 0; i < a->n_services; i++)
-		if (a->services[i].run == run && a->services[i].state != SERVICE_IDLE)
-			return &a->services[i];
-	return NULL;
-}
-
-static void services_fini(struct agent *a)
-{
-	for (size_t i = 0; i < a->n_services; i++)
-		service_fini(&a->services[i]);
-	free(a->services);
-	a->services = NULL;
-	a->n_services = 0;
-}
-
-static int services_init(struct agent *a)
-{
-	int r = 0;
-
-	a->services = calloc(a->config.n_jobs ? a->config.n_jobs : 1, sizeof(*a->services));
-	if (!a->services)
-		return -ENOMEM;
-	for (; a->n_services < a->config.n_jobs && r == 0; a->n_services++)
-		r = service_init(&a->services[a->n_services], &a->config,
-			&a->config.jobs[a->n_services], &a->owner, &a->uplink, a->loop);
-	return r;
+	struct agent *a = userdata;
+	once_elector_stopped(a->elector);
 }
 
 /* ---- what the elector says ---- */
@@ -185,9 +134,7 @@ static void on_lead(void *userdata, int64_t token, struct once_instant proved)
 {
 	struct agent *a = userdata;
 
-	a->term = (struct service_term){token, proved, a->why};
-	for (size_t i = 0; i < a->n_services; i++)
-		service_lead(&a->services[i], &a->term);
+	jobs_lead(&a->jobs, &(struct service_term){token, proved, a->why});
 }
 
 static void on_extend(void *userdata, int64_t token, struct once_instant proved)
@@ -207,11 +154,7 @@ static void on_stop(void *userdata, int64_t token, enum once_stop_reason reason,
 {
 	struct agent *a = userdata;
 
-	a->term.token = 0;
-	a->stopping_work = true;
-	for (size_t i = 0; i < a->n_services; i++)
-		(void)service_stop(&a->services[i], grace_ns);
-	check_stopped(a);
+	jobs_stop(&a->jobs, grace_ns);
 }
 
 static void on_elector_log(void *userdata, enum once_log_level level, const char *event, const char *text)
@@ -362,23 +305,53 @@ static int64_t monotonic_usec(void)
 	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
-/* A good new configuration takes effect by a new agent: the jobs stop, the term is released, and the
- * guardian's next agent reads the files. A bad one changes nothing. */
+static bool same(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+/* Whether only jobs and LogLevel= differ; other keys need a new start. */
+static bool needs_restart(const struct config *old, const struct config *fresh)
+{
+	bool other = old->n_endpoints != fresh->n_endpoints || !same(old->cacert, fresh->cacert) ||
+		!same(old->cert, fresh->cert) || !same(old->key_file, fresh->key_file) ||
+		!same(old->user, fresh->user) || !same(old->password, fresh->password) ||
+		!same(old->node, fresh->node) || !same(old->key, fresh->key) ||
+		!same(old->value, fresh->value) || !same(old->prefix, fresh->prefix) ||
+		!same(old->runtime_dir, fresh->runtime_dir) ||
+		memcmp(&old->timing, &fresh->timing, sizeof(old->timing)) != 0;
+
+	for (size_t i = 0; !other && i < old->n_endpoints; i++)
+		other = !same(old->endpoints[i], fresh->endpoints[i]);
+	return other;
+}
+
+static void reload_good(struct agent *a, struct config *fresh)
+{
+	bool restart = needs_restart(&a->config, fresh);
+
+	log_set_level(fresh->log_level);
+	if (jobs_reload(&a->jobs, fresh) < 0)
+		log_err("reload", "out of memory: going on with the old jobs");
+	else if (restart)
+		log_warning("reload", "jobs and LogLevel= are reloaded; what else changed takes effect "
+				      "at the next start");
+	else
+		log_info("reload", "reloaded");
+}
+
+/* A wrong configuration changes nothing. */
 static void reload(struct agent *a)
 {
 	struct config fresh;
 
+	(void)uplink_notify(&a->uplink, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)monotonic_usec());
 	if (a->config.run) {
 		log_info("reload", "onced run has nothing to reload");
-		return;
-	}
-	(void)uplink_notify(&a->uplink, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)monotonic_usec());
-	if (config_load(a->options, &fresh, stderr) != 0) {
+	} else if (config_load(a->options, &fresh, stderr) != 0) {
 		log_err("reload", "the new configuration is wrong: going on with the old one");
 	} else {
-		log_set_level(fresh.log_level);
-		log_info("reload", "the configuration is good; keys other than LogLevel= take effect "
-				   "at the next start");
+		reload_good(a, &fresh);
 		config_free(&fresh);
 	}
 	(void)uplink_notify(&a->uplink, "READY=1");
@@ -400,30 +373,6 @@ static void on_signal(struct agent *a, const struct link_signal *s)
 		log_info("signal", "again: killing at once");
 	a->signo = s->signo;
 	end(a, a->config.run ? 128 + s->signo : 0);
-}
-
-static void on_run_packet(struct agent *a, const void *packet, uint32_t type)
-{
-	const struct link_started *started = packet;
-	const struct link_refused *refused = packet;
-	const struct link_ended *ended = packet;
-	const struct link_empty *empty = packet;
-	uint64_t run = type == LINK_STARTED ? started->run
-		: type == LINK_REFUSED	    ? refused->run
-		: type == LINK_ENDED	    ? ended->run
-					    : empty->run;
-	struct service *s = service_of(a, run);
-
-	if (!s)
-		return;
-	if (type == LINK_STARTED)
-		service_started(s, started->pid);
-	else if (type == LINK_REFUSED)
-		service_refused(s, refused);
-	else if (type == LINK_ENDED)
-		service_exited(s, ended);
-	else
-		service_empty(s, empty);
 }
 
 static void on_packet(void *userdata, const void *packet)
@@ -452,7 +401,7 @@ static void on_packet(void *userdata, const void *packet)
 	case LINK_REFUSED:
 	case LINK_ENDED:
 	case LINK_EMPTY:
-		on_run_packet(a, packet, type);
+		jobs_packet(&a->jobs, packet, type);
 		break;
 	default:
 		break;
@@ -513,8 +462,8 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 	a->alive = a->loop->ops->timer_new(a->loop, on_alive, a);
 	if (!a->alive)
 		return -ENOMEM;
-	a->owner = (struct service_owner){
-		a, on_service_finished, on_service_stopped, next_run, may_launch_ns};
+	a->jobs_owner = (struct jobs_owner){
+		a, on_job_finished, on_job_stopped, on_all_stopped, may_launch_ns};
 	if (runtime_dir[0] && mkdir(runtime_dir, 0700) < 0 && errno != EEXIST)
 		log_warning("runtime-dir", "%s: %s: a restart will wait longer", runtime_dir,
 			strerror(errno));
@@ -526,7 +475,7 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 	if (r == 0)
 		r = uplink_init(&a->uplink, link_fd, page, a->loop, on_packet, a);
 	if (r == 0)
-		r = services_init(a);
+		r = jobs_init(&a->jobs, &a->config, &a->jobs_owner, &a->uplink, a->loop);
 	if (r == 0)
 		r = uplink_hello(&a->uplink, instance, runtime_dir);
 	return r;
@@ -534,7 +483,7 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 
 static void agent_fini(struct agent *a)
 {
-	services_fini(a);
+	jobs_fini(&a->jobs);
 	a->elector = once_elector_free(a->elector);
 	a->client = once_client_free(a->client);
 	uplink_fini(&a->uplink);

@@ -52,7 +52,6 @@ struct service {
 	unsigned attempt;
 	int code;	/* of the last end, as a shell gives it */
 	bool by_itself; /* it ended before it was told to */
-	bool leaving; /* a reload dropped it: free it when it has stopped */
 };
 
 int service_init(struct service *s, const struct config *config, const struct config_job *job,

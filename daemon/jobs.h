@@ -1,0 +1,49 @@
+/* All of the node's services: they start with a term, stop with it, and change with a reload. */
+#ifndef ONCED_JOBS_H
+#define ONCED_JOBS_H
+
+#include "daemon/service.h"
+
+struct jobs_owner {
+	void *userdata;
+	/* A command ended for good while it might have gone on; only onced run ends with it. */
+	void (*finished)(void *userdata, int code);
+	/* Told to stop, a command has. by_itself: its own end came first. */
+	void (*stopped)(void *userdata, int code, bool by_itself);
+	/* jobs_stop() was called and nothing lives any more. */
+	void (*all_stopped)(void *userdata);
+	int64_t (*may_launch_ns)(void *userdata);
+};
+
+struct job_slot;
+struct retired;
+
+struct jobs {
+	struct config *config; /* borrowed; a reload changes its jobs */
+	const struct jobs_owner *owner;
+	struct uplink *uplink;
+	struct once_loop *loop;
+	struct service_owner service_owner;
+	struct job_slot *slots;	 /* owned: present jobs, and those a reload dropped that live yet */
+	struct retired *retired; /* owned: definitions that the latter still point to */
+	struct service_term term; /* token 0: does not lead */
+	bool stopping;		  /* all_stopped() is owed */
+	uint64_t runs;
+};
+
+int jobs_init(struct jobs *jobs, struct config *config, const struct jobs_owner *owner,
+	struct uplink *uplink, struct once_loop *loop);
+void jobs_fini(struct jobs *jobs);
+
+void jobs_lead(struct jobs *jobs, const struct service_term *term);
+/* all_stopped() follows, from inside when nothing lives. */
+void jobs_stop(struct jobs *jobs, int64_t grace_ns);
+/* LINK_STARTED, LINK_REFUSED, LINK_ENDED, LINK_EMPTY. */
+void jobs_packet(struct jobs *jobs, const void *packet, uint32_t type);
+
+/* Takes the jobs out of fresh (and leaves the old ones in it, to be freed): unchanged jobs go on,
+ * dropped ones stop, changed ones stop and start anew, new ones start. Negative errno: nothing
+ * changed. */
+int jobs_reload(struct jobs *jobs, struct config *fresh);
+
+#endif
