@@ -9,7 +9,7 @@
 
 #include "base/escape.h"
 #include "base/utf8.h"
-#include "daemon/split.h"
+#include "daemon/words.h"
 
 void config_report(struct config_draft *draft, const struct config_origin *origin, const char *key,
 	const char *format, ...)
@@ -102,9 +102,14 @@ void config_assign(struct config_draft *draft, const struct config_table *table,
 	*origin = *from;
 	origin->said = true;
 	origin->bad = bad;
+	if (*value == '\0' && from->flag) { /* "$UNSET" in a script, hardly ever meant */
+		origin->bad = true;
+		config_report(draft, from, key->name, "is empty, expected a value");
+		return;
+	}
 	if (*value == '\0') { /* as if nothing had been said: the default */
 		if (key->list)
-			*(char ***)field = split_free(*(char ***)field);
+			*(char ***)field = words_free(*(char ***)field);
 		return;
 	}
 	origin->set = true;

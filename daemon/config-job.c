@@ -7,15 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/split.h"
+#include "daemon/words.h"
 
 void config_job_free(struct config_job *job)
 {
 	free(job->name);
 	free(job->description);
-	split_free(job->argv);
+	words_free(job->argv);
 	free(job->directory);
-	split_free(job->environment);
+	words_free(job->environment);
 	*job = (struct config_job){0};
 }
 
@@ -27,7 +27,7 @@ static int shell_argv(const char *text, char ***ret)
 
 	if (!argv || !(argv[0] = strdup("/bin/sh")) || !(argv[1] = strdup("-c")) ||
 		!(argv[2] = strdup(text))) {
-		split_free(argv);
+		words_free(argv);
 		return -ENOMEM;
 	}
 	*ret = argv;
@@ -66,7 +66,7 @@ static int complete_command(struct config_draft *draft, struct config_job_draft 
 		job->job.argc = 3;
 		return shell_argv(job->exec, &job->job.argv);
 	}
-	r = split_words(job->exec, &job->job.argv, &job->job.argc, &problem);
+	r = words_split(job->exec, &job->job.argv, &job->job.argc, &problem);
 	if (r == -ENOMEM)
 		return r;
 	if (r == 0)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/number.h"
-#include "daemon/split.h"
+#include "daemon/words.h"
 
 static size_t count(char *const *list)
 {
@@ -39,7 +39,7 @@ static void print_words(FILE *out, const void *field)
 	char *const *words = *(char *const *const *)field;
 
 	if (words)
-		split_print(out, words);
+		words_print(out, words);
 }
 
 /* ---- endpoints ------------------------------------------------------------------------------- */
@@ -69,8 +69,6 @@ static const char *endpoint_problem(const char *text, size_t *ret_size)
 	size_t n = strlen(text);
 	int64_t port;
 
-	if (strchr(text, '@'))
-		return "holds a user or password";
 	if (scheme) {
 		host = scheme + 3;
 		if (strncmp(text, "https://", 8) != 0 && strncmp(text, "http://", 7) != 0)
@@ -96,9 +94,6 @@ static int add_endpoint(char ***list, const char *text, char *why)
 	size_t n = 0;
 	const char *problem = endpoint_problem(text, &n);
 
-	if (strchr(text, '@'))
-		return config_refuse(why, "an endpoint holds a user or password (the value is not "
-					  "shown), expected https://host:port, and User=");
 	if (problem)
 		return config_refuse(why, "%s %s, expected https://host:port",
 			config_quote(quote, text), problem);
@@ -113,6 +108,10 @@ static int parse_endpoints(const struct config_key *key, void *field, const char
 	const char *at = text + strspn(text, separators);
 	int r = 0;
 
+	/* Before it is split: a password may hold a separator, and must not be quoted in part. */
+	if (strchr(text, '@'))
+		return config_refuse(why, "an endpoint holds a user or password (the value is not "
+					  "shown), expected https://host:port, and User=");
 	if (*at == '\0')
 		return config_refuse(why, "no endpoint in it, expected https://host:port");
 	while (*at != '\0' && r == 0) {
@@ -182,9 +181,9 @@ static int add_variable(char ***list, const char *word, char *why)
 			return 0;
 		}
 	}
-	if (i == SPLIT_WORDS_MAX) {
+	if (i == WORDS_MAX) {
 		free(text);
-		return config_refuse(why, "more than %d variables", SPLIT_WORDS_MAX);
+		return config_refuse(why, "more than %d variables", WORDS_MAX);
 	}
 	return append(list, text);
 }
@@ -194,7 +193,7 @@ static int parse_environment(const struct config_key *key, void *field, const ch
 	const char *reason = NULL;
 	char **words;
 	size_t n;
-	int r = split_words(text, &words, &n, &reason);
+	int r = words_split(text, &words, &n, &reason);
 
 	if (r == -ENOMEM)
 		return r;
@@ -203,7 +202,7 @@ static int parse_environment(const struct config_key *key, void *field, const ch
 			why, "%s, expected NAME=value, quoted as \"NAME=a value\"", reason);
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = add_variable(field, words[i], why);
-	split_free(words);
+	words_free(words);
 	return r;
 }
 /* Not printed: values are where people keep passwords. */

@@ -8,7 +8,7 @@
 
 #include "base/duration.h"
 #include "base/escape.h"
-#include "daemon/split.h"
+#include "daemon/words.h"
 
 static void print_keys(const struct config_table *table, const void *base, FILE *out)
 {
@@ -95,7 +95,7 @@ static void print_job(const struct config_job *job, FILE *out)
 	FILE *exec = open_memstream(&draft.exec, &size);
 
 	if (exec) {
-		split_print(exec, job->argv);
+		words_print(exec, job->argv);
 		(void)fclose(exec);
 	}
 	fprintf(out, "\n# jobs.d/%s.job\n", job->name);

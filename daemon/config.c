@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "daemon/secrets.h"
-#include "daemon/split.h"
+#include "daemon/words.h"
 
 static int load_run(struct config_draft *draft, const struct options *options)
 {
@@ -70,7 +70,7 @@ int config_load(const struct options *options, struct config *ret, FILE *errors)
 
 void config_free(struct config *config)
 {
-	split_free(config->endpoints);
+	words_free(config->endpoints);
 	free(config->cacert);
 	free(config->cert);
 	free(config->key_file);

@@ -134,6 +134,22 @@ static int read_file(
 	return refuse(-EFBIG, why, "it is larger than %zu bytes", max);
 }
 
+/* Does the block whose first line this is look like DER in base64? A DER structure begins with
+ * 0x30, so its text with M. Everything beyond that is for the TLS library to judge. */
+static bool is_pem_block(const char *begin)
+{
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+	const char *body = begin + strcspn(begin, "\n"), *end = strstr(body, "-----END ");
+
+	body += strspn(body, "\r\n");
+	if (!end || *body != 'M')
+		return false;
+	while (body < end && (strchr(letters, *body) || *body == '\n' || *body == '\r'))
+		body++;
+	return body == end;
+}
+
 static int check_pem(
 	const char *path, bool private, const char *const *begins, const char *what, char *why)
 {
@@ -144,9 +160,13 @@ static int check_pem(
 
 	if (r < 0)
 		return r;
-	for (; *begins && !found; begins++)
-		found = strstr(data, *begins) && strstr(data, "-----END ");
-	if (!found && strstr(data, "-----BEGIN ENCRYPTED PRIVATE KEY-----"))
+	for (; *begins && !found; begins++) {
+		const char *begin = strstr(data, *begins);
+
+		found = begin && is_pem_block(begin);
+	}
+	if (!found && (strstr(data, "-----BEGIN ENCRYPTED PRIVATE KEY-----") ||
+			      strstr(data, "Proc-Type: 4,ENCRYPTED")))
 		r = refuse(-EINVAL, why, "its key has a passphrase, expected one without");
 	else if (!found)
 		r = refuse(-EINVAL, why, "there is no PEM %s in it", what);

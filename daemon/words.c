@@ -1,6 +1,6 @@
-/* See split.h. One pass: a word is collected into a buffer of the text's own size, which is always
+/* See words.h. One pass: a word is collected into a buffer of the text's own size, which is always
  * enough because every escape is longer than what it stands for. */
-#include "daemon/split.h"
+#include "daemon/words.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 
 static const char blanks[] = " \t\r\n";
 
-struct splitter {
+struct words_parser {
 	const char *at;
 	char *word; /* owned; as long as the text */
 	size_t n;
@@ -30,7 +30,7 @@ static int digit_value(char c)
 	return 99;
 }
 
-static bool take_number(struct splitter *s, int base, int digits, uint32_t *ret)
+static bool take_number(struct words_parser *s, int base, int digits, uint32_t *ret)
 {
 	uint32_t value = 0;
 
@@ -45,7 +45,7 @@ static bool take_number(struct splitter *s, int base, int digits, uint32_t *ret)
 	return true;
 }
 
-static bool put_code_point(struct splitter *s, uint32_t c)
+static bool put_code_point(struct words_parser *s, uint32_t c)
 {
 	unsigned char b[4];
 	size_t n = 0;
@@ -72,7 +72,7 @@ static bool put_code_point(struct splitter *s, uint32_t c)
 }
 
 /* What follows a backslash and a digit, x, u or U. */
-static int take_numeric_escape(struct splitter *s)
+static int take_numeric_escape(struct words_parser *s)
 {
 	char kind = *s->at;
 	uint32_t value;
@@ -100,7 +100,7 @@ static int take_numeric_escape(struct splitter *s)
 	return -EINVAL;
 }
 
-static int take_escape(struct splitter *s)
+static int take_escape(struct words_parser *s)
 {
 	static const char from[] = "abfnrtvs\\\"'", to[] = "\a\b\f\n\r\t\v \\\"'";
 	const char *hit;
@@ -122,7 +122,7 @@ static int take_escape(struct splitter *s)
 	return -EINVAL;
 }
 
-static int take_word(struct splitter *s)
+static int take_word(struct words_parser *s)
 {
 	char quote = '\0';
 	int r;
@@ -147,13 +147,13 @@ static int take_word(struct splitter *s)
 	return 0;
 }
 
-static int split_all(struct splitter *s, char **words, size_t *ret_n)
+static int split_all(struct words_parser *s, char **words, size_t *ret_n)
 {
 	size_t n = 0;
 	int r;
 
 	for (s->at += strspn(s->at, blanks); *s->at != '\0'; s->at += strspn(s->at, blanks)) {
-		if (n == SPLIT_WORDS_MAX) {
+		if (n == WORDS_MAX) {
 			s->why = "too many words";
 			return -E2BIG;
 		}
@@ -169,10 +169,10 @@ static int split_all(struct splitter *s, char **words, size_t *ret_n)
 	return 0;
 }
 
-int split_words(const char *text, char ***ret, size_t *ret_n, const char **ret_why)
+int words_split(const char *text, char ***ret, size_t *ret_n, const char **ret_why)
 {
-	struct splitter s = {.at = text, .why = "out of memory"};
-	char **words = calloc(SPLIT_WORDS_MAX + 1, sizeof(*words));
+	struct words_parser s = {.at = text, .why = "out of memory"};
+	char **words = calloc(WORDS_MAX + 1, sizeof(*words));
 	int r = -ENOMEM;
 
 	s.word = malloc(strlen(text) + 1);
@@ -181,14 +181,14 @@ int split_words(const char *text, char ***ret, size_t *ret_n, const char **ret_w
 	free(s.word);
 	if (r < 0) {
 		*ret_why = s.why;
-		split_free(words);
+		words_free(words);
 		return r;
 	}
 	*ret = words;
 	return 0;
 }
 
-char **split_free(char **words)
+char **words_free(char **words)
 {
 	for (char **word = words; word && *word; word++)
 		free(*word);
@@ -220,7 +220,7 @@ static void print_word(FILE *out, const char *word)
 	fputc('"', out);
 }
 
-void split_print(FILE *out, char *const *words)
+void words_print(FILE *out, char *const *words)
 {
 	for (size_t i = 0; words[i]; i++) {
 		if (i > 0)

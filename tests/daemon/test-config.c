@@ -1,0 +1,541 @@
+/* The configuration files: what is accepted and what it becomes, what is refused and in which
+ * words. */
+#include "tests/daemon/scratch.h"
+
+#include "daemon/config-internal.h"
+
+/* The least that is accepted. */
+#define ETCD "[Etcd]\nEndpoints=https://a:2379\n[Node]\nName=n1\n"
+#define JOB "[Job]\nExec=/bin/true\n"
+
+struct outcome {
+	int code;
+	char errors[8192];
+	size_t n_lines;
+	struct config config;
+};
+
+static void load(struct outcome *out)
+{
+	struct options options = {0};
+	char path[256], *text = NULL;
+	size_t size = 0;
+	FILE *errors = open_memstream(&text, &size);
+
+	(void)snprintf(path, sizeof(path), "%s/onced.conf", scratch);
+	options.file = path;
+	*out = (struct outcome){0};
+	out->code = config_load(&options, &out->config, errors);
+	assert_int_equal(fclose(errors), 0);
+	assert_true(size < sizeof(out->errors));
+	memcpy(out->errors, text, size);
+	for (size_t i = 0; i < size; i++)
+		out->n_lines += text[i] == '\n';
+	free(text);
+}
+
+/* Loads these texts; NULL: no job. */
+static void load_texts(struct outcome *out, const char *conf, const char *job)
+{
+	char path[256];
+	const char *text = scratch_fill(conf);
+
+	scratch_write("onced.conf", text, strlen(text), 0644);
+	(void)snprintf(path, sizeof(path), "%s/jobs.d/j.job", scratch);
+	(void)unlink(path);
+	if (job) {
+		text = scratch_fill(job);
+		scratch_write("jobs.d/j.job", text, strlen(text), 0644);
+	}
+	load(out);
+}
+
+/* ---- refused --------------------------------------------------------------------------------- */
+
+/* One mistake, one line. ~ is the directory. */
+static const struct refusal {
+	const char *conf, *job, *line;
+} refusals[] = {
+	/* the form of the file */
+	{"", NULL,
+		"~/onced.conf: Endpoints: missing in section [Etcd], expected https://host:port"},
+	{ETCD "nonsense\n", NULL,
+		"~/onced.conf:5: \"nonsense\" is not understood, expected Key=value"},
+	{ETCD "Address: x\n", NULL, "5: \"Address: x\" is not understood, expected Key=value"},
+	{ETCD "=x\n", NULL, ":5: \"=x\" is not understood"},
+	{"Name=x\n" ETCD, NULL,
+		":1: Name: stands before the first section, expected [Etcd] above it"},
+	{ETCD "[Nodes]\nName=x\nFoo=y\n", NULL, ":5: unknown section \"Nodes\""},
+	{ETCD "[node]\n", NULL, ":5: unknown section \"node\""},
+	{ETCD "[Node] x\n", NULL, ":5: bad section \"[Node] x\", expected [Name]"},
+	{ETCD "[Node\n", NULL, ":5: bad section \"[Node\", expected [Name]"},
+	{ETCD "Nam=x\n", NULL, "~/onced.conf:5: Nam: unknown key in section [Node]"},
+	{ETCD "name=x\n", NULL, ":5: name: unknown key in section [Node]"},
+	{ETCD "Name=n2\n", NULL, ":5: Name: said before in line 4, expected once"},
+	{ETCD "\n# c\n; c\nName=n2\n", NULL, ":8: Name: said before in line 4"},
+	{ETCD "Address=a\\\n b\nName=n2\n", NULL, ":7: Name: said before in line 4"},
+	{ETCD "Address=\x1b[2J\n", NULL, ":5: Address: holds control characters"},
+	{ETCD "Address=\xff\n", NULL,
+		":5: Address: holds control characters or bytes that are not UTF-8"},
+	{ETCD "\x1b[2J=x\n", NULL, ":5: \\x1b[2J: unknown key"},
+	{ETCD "Bad\x07key\n", NULL, ":5: \"Bad\\x07key\" is not understood"},
+	/* names */
+	{"[Etcd]\nEndpoints=https://a:1\n[Node]\nName=Node One\n", NULL,
+		":4: Name: bad name \"Node One\", expected 1 to 64 of a-z 0-9 . _ - beginning"},
+	{"[Etcd]\nEndpoints=https://a:1\n[Node]\nName=../a\n", NULL, ":4: Name: bad name \"../a\""},
+	{"[Etcd]\nEndpoints=https://a:1\n[Node]\nName=a/b\n", NULL, ":4: Name: bad name \"a/b\""},
+	{"[Etcd]\nEndpoints=https://a:1\n[Node]\nName=-a\n", NULL, ":4: Name: bad name \"-a\""},
+	{"[Etcd]\nEndpoints=https://a:1\n[Node]\nName=n\xd0\xbe\n", NULL,
+		":4: Name: bad name \"n\xd0\xbe\""},
+	/* endpoints */
+	{"[Etcd]\nEndpoints=ftp://a:1\n[Node]\nName=n\n", NULL,
+		":2: Endpoints: \"ftp://a:1\" is neither https:// nor http://, expected "
+		"https://host:port"},
+	{"[Etcd]\nEndpoints=https://a\n[Node]\nName=n\n", NULL, "\"https://a\" has no port"},
+	{"[Etcd]\nEndpoints=https://[::1]\n[Node]\nName=n\n", NULL,
+		"\"https://[::1]\" has no port"},
+	{"[Etcd]\nEndpoints=https://a:0\n[Node]\nName=n\n", NULL, "no port between 1 and 65535"},
+	{"[Etcd]\nEndpoints=https://a:65536\n[Node]\nName=n\n", NULL,
+		"no port between 1 and 65535"},
+	{"[Etcd]\nEndpoints=https://a:1/v3\n[Node]\nName=n\n", NULL, "no port between 1 and 65535"},
+	{"[Etcd]\nEndpoints=https://:1\n[Node]\nName=n\n", NULL, "has no valid host"},
+	{"[Etcd]\nEndpoints=https://[::g]:1\n[Node]\nName=n\n", NULL, "has no valid host"},
+	{"[Etcd]\nEndpoints=https://u:pw@a:1\n[Node]\nName=n\n", NULL,
+		":2: Endpoints: an endpoint holds a user or password (the value is not shown)"},
+	{"[Etcd]\nEndpoints=https://u:s3cr3t,x@a:1\n[Node]\nName=n\n", NULL,
+		"the value is not shown"},
+	{"[Etcd]\nEndpoints=,\n[Node]\nName=n\n", NULL, ":2: Endpoints: no endpoint in it"},
+	{"[Etcd]\nEndpoints=http://10.0.0.1:1\n[Node]\nName=n\n", NULL,
+		":2: Endpoints: \"http://10.0.0.1:1\" would be spoken to without encryption, "
+		"expected "
+		"https://, or AllowPlaintext=yes"},
+	{"[Etcd]\nEndpoints=10.0.0.1:1\n[Node]\nName=n\n", NULL,
+		"\"http://10.0.0.1:1\" would be spoken"},
+	{"[Etcd]\nEndpoints=http://127.evil.org:1\n[Node]\nName=n\n", NULL,
+		"would be spoken to without"},
+	/* TLS and login */
+	{ETCD "[Etcd]\nCACert=~/none\n", NULL, ":6: CACert: \"~/none\": No such file or directory"},
+	{ETCD "[Etcd]\nCACert=ca.pem\n", NULL, ":6: CACert: \"ca.pem\" is not an absolute path"},
+	{ETCD "[Etcd]\nCACert=~\n", NULL, ":6: CACert: \"~\": it is not a regular file"},
+	{ETCD "[Etcd]\nCACert=~/pw\n", NULL, "CACert: \"~/pw\": there is no PEM certificate in it"},
+	{ETCD "[Etcd]\nCACert=~/garbage.pem\n", NULL, "there is no PEM certificate in it"},
+	{ETCD "[Etcd]\nCert=~/cert.pem\n", NULL, ":6: Cert: has no key with it, expected Key= too"},
+	{ETCD "[Etcd]\nKey=~/key.pem\n", NULL, ":6: Key: has no certificate with it"},
+	{ETCD "[Etcd]\nCert=~/cert.pem\nKey=~/key-open.pem\n", NULL,
+		":7: Key: \"~/key-open.pem\": it has mode 0640, expected 0600 or 0400"},
+	{ETCD "[Etcd]\nCert=~/cert.pem\nKey=~/key-world.pem\n", NULL, "it has mode 0604"},
+	{ETCD "[Etcd]\nCert=~/cert.pem\nKey=~/key-locked.pem\n", NULL, "its key has a passphrase"},
+	{ETCD "[Etcd]\nCert=~/cert.pem\nKey=~/cert.pem\n", NULL, "it has mode 0644"},
+	{ETCD "[Etcd]\nCert=~/cert.pem\nKey=~/link\n", NULL,
+		"Key: \"~/link\": it is a symbolic link, expected the file itself"},
+	{ETCD "[Etcd]\nCert=~/cert.pem\nKey=~/open/key.pem\n", NULL, "its directory has mode 0777"},
+	{ETCD "[Etcd]\nUser=u\n", NULL,
+		":6: User: has no password with it, expected PasswordFile="},
+	{ETCD "[Etcd]\nPasswordFile=~/pw\n", NULL, ":6: PasswordFile: has no user with it"},
+	{ETCD "[Etcd]\nUser=u:s3cr3t-value\nPasswordFile=~/pw\n", NULL,
+		":6: User: a password does not belong here (the value is not shown)"},
+	{ETCD "[Etcd]\nUser=u\nPasswordFile=~/pw-open\n", NULL, "it has mode 0644, expected 0600"},
+	{ETCD "[Etcd]\nUser=u\nPasswordFile=~/pw-two\n", NULL, "it has more than one line"},
+	{ETCD "[Etcd]\nUser=u\nPasswordFile=~/pw-empty\n", NULL, "it is empty"},
+	{ETCD "[Etcd]\nAllowPlaintext=perhaps\n", NULL, "\"perhaps\" is neither yes nor no"},
+	/* election */
+	{ETCD "[Election]\nKey=leader\n", NULL,
+		":6: Key: bad etcd key \"leader\", expected one that"},
+	{ETCD "[Election]\nKey=/a//b\n", NULL, "bad etcd key \"/a//b\""},
+	{ETCD "[Election]\nKey=/a/\n", NULL, "bad etcd key \"/a/\""},
+	{ETCD "[Election]\nKey=/\n", NULL, "bad etcd key \"/\""},
+	{ETCD "[Election]\nKey=/onced/x\n", NULL,
+		":6: Key: the leader key /onced/x and the prefix /onced overlap"},
+	{ETCD "[Election]\nPrefix=/leader/p\n", NULL, ":6: Prefix: the leader key /leader and the"},
+	{ETCD "[Election]\nProfile=quick\n", NULL,
+		":6: Profile: unknown profile \"quick\", expected normal, fast or wan"},
+	{ETCD "[Election]\nBeatInterval=1\n", NULL, ":6: BeatInterval: bad duration \"1\": "},
+	{ETCD "[Election]\nBeatInterval=-1s\n", NULL, ":6: BeatInterval: bad duration \"-1s\": "},
+	{ETCD "[Election]\nBeatInterval=1ms\n", NULL,
+		"\"1ms\" is out of range, expected 20ms to 1h"},
+	{ETCD "[Election]\nLeaseTTL=1500ms\n", NULL, "\"1500ms\" is not in whole seconds"},
+	{ETCD "[Election]\nLeaseTTL=0\n", NULL, "\"0\" is out of range, expected 1s to 86400s"},
+	{ETCD "[Election]\nLeaseTTL=5s\n", NULL,
+		":6: LeaseTTL: LeaseTTL is less than FenceAfter: 5s < 6s"},
+	{ETCD "[Election]\nProfile=fast\nFenceAfter=6s\n", NULL,
+		":7: FenceAfter: LeaseTTL is less than"},
+	{ETCD "[Election]\nStopGrace=3s\n", NULL,
+		":6: StopGrace: BeatInterval + 2 RequestTimeout + FenceAfter/10 is more than "
+		"FenceAfter - "
+		"StopGrace - KillBudget: 1s + 2 * 900ms + 600ms = 3.4s, but 6s - 3s - 500ms = "
+		"2.5s"},
+	{ETCD "[Election]\nClockDrift=0.1\n", NULL,
+		":6: ClockDrift: bad share \"0.1\", expected a whole"},
+	{ETCD "[Election]\nClockDrift=0%\n", NULL, "from 1% to 100%"},
+	{ETCD "[Election]\nClockDrift=99999999999999999%\n", NULL, "bad share"},
+	/* daemon */
+	{ETCD "[Daemon]\nLogLevel=loud\n", NULL, ":6: LogLevel: unknown level \"loud\""},
+	{ETCD "[Daemon]\nRuntimeDirectory=run\n", NULL,
+		":6: RuntimeDirectory: \"run\" is not an absolute"},
+	/* jobs */
+	{ETCD, "", "~/jobs.d/j.job: Exec: missing in section [Job], expected a command"},
+	{ETCD, "[Service]\nExec=x\n[Job]\nExec=x\n",
+		"~/jobs.d/j.job:1: unknown section \"Service\""},
+	{ETCD, JOB "Execute=x\n", "~/jobs.d/j.job:3: Execute: unknown key in section [Job]"},
+	{ETCD, JOB "Type=cron\n", ":3: Type: Type=cron is not supported yet, expected service"},
+	{ETCD, JOB "Type=once\n", ":3: Type: Type=once is not supported yet"},
+	{ETCD, JOB "Type=deamon\n", ":3: Type: unknown type \"deamon\", expected service"},
+	{ETCD, JOB "Restart=sometimes\n", ":3: Restart: unknown policy \"sometimes\""},
+	{ETCD, JOB "StopGrace=3s\n", ":3: StopGrace: longer than the election's"},
+	{ETCD, JOB "RestartDelay=soon\n", ":3: RestartDelay: bad duration \"soon\""},
+	{ETCD, JOB "WorkingDirectory=tmp\n",
+		":3: WorkingDirectory: \"tmp\" is not an absolute path"},
+	{ETCD, "[Job]\nExec=/bin/echo \"a\n",
+		":2: Exec: a quote is not closed, expected words quoted"},
+	{ETCD, "[Job]\nExec=/bin/echo \\q\n", ":2: Exec: unknown escape after a backslash"},
+	{ETCD, "[Job]\nExec=/bin/echo \\x00\n", ":2: Exec: an escape stands for NUL"},
+	{ETCD, "[Job]\nExec=/bin/echo \\xg\n", ":2: Exec: an escape lacks digits"},
+	{ETCD, "[Job]\nExec=/bin/echo \\ud800\n", ":2: Exec: an escape names no character"},
+	{ETCD, "[Job]\nExec=-/bin/true\n", ":2: Exec: begins with one of systemd's prefixes"},
+	{ETCD, "[Job]\nExec=./run\n", ":2: Exec: a program with a relative path"},
+	{ETCD, "[Job]\nExec=\"\"\n", ":2: Exec: no command in it"},
+	{ETCD, JOB "Environment=1A=x\n",
+		":3: Environment: bad variable \"1A=x\", expected NAME=value"},
+	{ETCD, JOB "Environment=ONCED_TOKEN=1\n", "\"ONCED_TOKEN=1\" is set by onced itself"},
+	{ETCD, JOB "Environment=\"A=b\n", ":3: Environment: a quote is not closed"},
+};
+
+static void test_each_mistake_is_refused_in_one_line(void **state)
+{
+	struct outcome out;
+
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		const struct refusal *row = &refusals[i];
+
+		load_texts(&out, row->conf, row->job);
+		if (out.code != EXIT_CONFIG_FILE || out.n_lines != 1 ||
+			!strstr(out.errors, scratch_fill(row->line)))
+			fail_msg("row %zu: code %d, %zu lines: %s\nexpected: %s", i, out.code,
+				out.n_lines, out.errors, scratch_fill(row->line));
+		assert_null(strstr(out.errors, "s3cr3t"));
+	}
+	print_message("%zu refusals\n", sizeof(refusals) / sizeof(refusals[0]));
+}
+
+static void test_every_mistake_is_told(void **state)
+{
+	struct outcome out;
+
+	load_texts(&out,
+		"[Etcd]\nEndpoints=x\n[Node]\nName=A\n[Election]\nKey=k\nProfile=p\nLeaseTTL=?"
+		"\nFoo=1\n",
+		"[Job]\nType=cron\nRestart=never\n");
+	assert_int_equal(out.code, EXIT_CONFIG_FILE);
+	assert_int_equal(out.n_lines, 9);
+	for (int line = 2; line <= 9; line++) {
+		char text[32];
+
+		if (line == 3 || line == 5)
+			continue;
+		(void)snprintf(text, sizeof(text), "onced.conf:%d: ", line);
+		assert_non_null(strstr(out.errors, text));
+	}
+}
+
+static void test_odd_files_are_refused(void **state)
+{
+	char path[256], *big = calloc(1, CONFIG_FILE_MAX + 2);
+	struct outcome out;
+	size_t size;
+
+	(void)snprintf(path, sizeof(path), "%s/onced.conf", scratch);
+	load_texts(&out, ETCD, NULL); /* takes the last test's job away */
+	config_free(&out.config);
+	(void)unlink(path);
+	load(&out);
+	assert_int_equal(out.code, EXIT_CONFIG_FILE);
+	assert_string_equal(
+		out.errors, scratch_fill("~/onced.conf: No such file or directory, expected a "
+					 "configuration file\n"));
+	assert_int_equal(mkfifo(path, 0600), 0);
+	load(&out);
+	assert_string_equal(out.errors, scratch_fill("~/onced.conf: not a regular file\n"));
+	(void)unlink(path);
+	scratch_write("onced.conf", ETCD, strlen(ETCD), 0666);
+	load(&out);
+	assert_non_null(strstr(out.errors, "has mode 0666"));
+	scratch_write("onced.conf", ETCD "Address=a\0b\n", sizeof(ETCD "Address=a\0b\n") - 1, 0600);
+	load(&out);
+	assert_non_null(strstr(out.errors, "holds a NUL byte"));
+	memset(big, '#', CONFIG_FILE_MAX + 1);
+	scratch_write("onced.conf", big, CONFIG_FILE_MAX + 1, 0600);
+	load(&out);
+	assert_non_null(strstr(out.errors, "larger than 1048576 bytes"));
+	(void)snprintf(big, 20000, "%s[Node]\nAddress=", "[Etcd]\nEndpoints=https://a:1\n");
+	size = strlen(big);
+	memset(big + size, 'x', 17000);
+	big[size + 17000] = '\0';
+	scratch_write("onced.conf", big, strlen(big), 0600);
+	load(&out);
+	assert_int_equal(out.n_lines, 1);
+	assert_non_null(strstr(out.errors, "onced.conf:4: a line of more than 16384 bytes"));
+	free(big);
+}
+
+static void test_hostile_job_names_are_refused(void **state)
+{
+	static const char *const names[] = {"A.job", "a b.job", "-a.job", "a\nb.job", "\x1b[2J.job",
+		"\xff.job", "a%n.job",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.job"};
+	struct outcome out;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char name[128];
+
+		load_texts(&out, ETCD, NULL);
+		config_free(&out.config);
+		(void)snprintf(name, sizeof(name), "jobs.d/%s", names[i]);
+		scratch_write(name, JOB, strlen(JOB), 0644);
+		load(&out);
+		if (out.code != EXIT_CONFIG_FILE || out.n_lines > 1 ||
+			!strstr(out.errors, "bad job name"))
+			fail_msg("%s: %d: %s", names[i], out.code, out.errors);
+		assert_null(strchr(out.errors, '\x1b'));
+		(void)snprintf(name, sizeof(name), "%s/jobs.d/%s", scratch, names[i]);
+		assert_int_equal(unlink(name), 0);
+	}
+}
+
+/* ---- accepted -------------------------------------------------------------------------------- */
+
+/* What --check prints holds this line. */
+static const struct acceptance {
+	const char *conf, *job, *line;
+} acceptances[] = {
+	{ETCD, NULL, "\nEndpoints=https://a:2379\n"},
+	{"\xef\xbb\xbf" ETCD, NULL, "\nName=n1\n"},
+	{"[Etcd]\r\nEndpoints=https://a:2379\r\n[Node]\r\nName=n1\r\n", NULL, "\nName=n1\n"},
+	{"[Etcd]\nEndpoints=https://a:1, https://b:2\nEndpoints=https://c:3/\n[Node]\nName=n\n",
+		NULL, "\nEndpoints=https://a:1 https://b:2 https://c:3\n"},
+	{"[Etcd]\nEndpoints=https://a:1\nEndpoints=\nEndpoints=https://c:3\n[Node]\nName=n\n", NULL,
+		"\nEndpoints=https://c:3\n"},
+	{"[Etcd]\nEndpoints=localhost:1 127.0.0.1:2 http://[::1]:3\n[Node]\nName=n\n", NULL,
+		"\nEndpoints=http://localhost:1 http://127.0.0.1:2 http://[::1]:3\n"},
+	{"[Etcd]\nEndpoints=10.0.0.1:1\nCACert=~/ca.pem\n[Node]\nName=n\n", NULL,
+		"\nEndpoints=https://10.0.0.1:1\n"},
+	{"[Etcd]\nEndpoints=http://10.0.0.1:1\nAllowPlaintext=yes\n[Node]\nName=n\n", NULL,
+		"\nEndpoints=http://10.0.0.1:1\n"},
+	{ETCD "[Etcd]\nCert=~/cert.pem\nKey=~/key.pem\n", NULL, "\nKey=~/key.pem\n"},
+	{ETCD "[Etcd]\nUser=u\nPasswordFile=~/pw\n", NULL, "\n# password: (set)\n"},
+	{ETCD, NULL, "\nAddress=\n"},
+	{ETCD "Address=10.0.0.1 # not a comment\n", NULL, "\nAddress=10.0.0.1 # not a comment\n"},
+	{ETCD "Address=a\\\n# comment\n  b\n", NULL, "\nAddress=a   b\n"},
+	{ETCD "  Address  =  x  \n", NULL, "\nAddress=x\n"},
+	{ETCD, NULL, "\nValue=n1\n"},
+	{ETCD "[Election]\nValue=other\n", NULL, "\nValue=other\n"},
+	{ETCD "[Election]\nKey=\n", NULL, "\nKey=/leader\n"},
+	{ETCD "[Election]\nProfile=fast\n", NULL, "\nFenceAfter=1.5s\n"},
+	{ETCD "[Election]\nProfile=wan\n", NULL, "\nLeaseTTL=30s\n"},
+	{ETCD "[Election]\nLeaseTTL=12\n", NULL, "\nLeaseTTL=12s\n"},
+	{ETCD "[Election]\nStopGrace=1s\nProfile=normal\n", NULL, "\nStopGrace=1s\n"},
+	{ETCD "[Election]\nClockDrift=20 %\n", NULL, "\nClockDrift=20%\n"},
+	{ETCD, NULL, "V(1 + ClockDrift) + 3R"},
+	{ETCD, NULL, "1s + 2 * 900ms + 600ms = 3.4s <= 6s - 2s - 500ms = 3.5s"},
+	{ETCD, NULL, "# no job"},
+	{ETCD "[Daemon]\nLogLevel=debug\n", NULL, "\nLogLevel=debug\n"},
+	{ETCD, JOB, "\nExec=/bin/true\n"},
+	{ETCD, JOB, "\n# jobs.d/j.job\n"},
+	{ETCD, JOB, "\nRestart=always\n"},
+	{ETCD, JOB, "\nRestartDelay=1s\n"},
+	{ETCD, JOB, "\nStopGrace=2s\n"},
+	{ETCD, JOB "Restart=on-failure\n", "\nRestart=on-failure\n"},
+	{ETCD, JOB "StopGrace=500ms\n", "\nStopGrace=500ms\n"},
+	{ETCD "[Daemon]\nIsolate=yes\n", JOB, "\nStopGrace=2s\nIsolate=yes\n"},
+	{ETCD "[Daemon]\nIsolate=yes\n", JOB "Isolate=no\n", "\nStopGrace=2s\nIsolate=no\n"},
+	{ETCD, "[Job]\nExec=/bin/echo 'a b' \"c \\\" d\" e\\sf \\x41 \\u00e4 %n $HOME ;\n",
+		"\nExec=/bin/echo \"a b\" \"c \\\" d\" \"e f\" A \xc3\xa4 %n $HOME ;\n"},
+	{ETCD, "[Job]\nShell=yes\nExec=a | b \"c\n", "\nExec=/bin/sh -c \"a | b \\\"c\"\n"},
+	{ETCD, "[Job]\nExec=/none/such\n", "# warning: Exec= cannot be run here now"},
+	{ETCD, JOB "Environment=A=b 'C=d e'\nEnvironment=A=z TEST_SECRET NOT_SET_AT_ALL\n",
+		"# Environment= (values not shown): A C TEST_SECRET\n"},
+};
+
+static char *print(const struct config *config)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	config_print(config, out);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static void test_what_is_accepted_means(void **state)
+{
+	struct outcome out;
+
+	assert_int_equal(setenv("TEST_SECRET", "s3cr3t-value", 1), 0);
+	for (size_t i = 0; i < sizeof(acceptances) / sizeof(acceptances[0]); i++) {
+		const struct acceptance *row = &acceptances[i];
+		char *text;
+
+		load_texts(&out, row->conf, row->job);
+		if (out.code != 0)
+			fail_msg("row %zu: %s", i, out.errors);
+		assert_string_equal(out.errors, "");
+		text = print(&out.config);
+		if (!strstr(text, scratch_fill(row->line)))
+			fail_msg("row %zu: no %s in\n%s", i, scratch_fill(row->line), text);
+		assert_null(strstr(text, "s3cr3t"));
+		free(text);
+		config_free(&out.config);
+	}
+	print_message("%zu acceptances\n", sizeof(acceptances) / sizeof(acceptances[0]));
+}
+
+static void test_what_is_printed_reads_back_the_same(void **state)
+{
+	struct outcome out;
+	char *first, *second;
+
+	load_texts(&out,
+		ETCD "[Election]\nProfile=wan\nStopGrace=4s\n[Etcd]\nUser=u\nPasswordFile=~/pw\n",
+		NULL);
+	assert_int_equal(out.code, 0);
+	first = print(&out.config);
+	config_free(&out.config);
+	load_texts(&out, first, NULL);
+	assert_int_equal(out.code, 0);
+	second = print(&out.config);
+	assert_string_equal(first, second);
+	config_free(&out.config);
+	free(first);
+	free(second);
+}
+
+static void test_fields_are_filled(void **state)
+{
+	struct outcome out;
+	const struct config_job *job;
+
+	load_texts(&out, ETCD "[Etcd]\nUser=u\nPasswordFile=~/pw\n",
+		"[Job]\nExec=/bin/echo  'a b'\nEnvironment=A=b 'C=d "
+		"e'\nEnvironment=A=z\nRestart=no\n");
+	assert_int_equal(out.code, 0);
+	assert_int_equal(out.config.n_endpoints, 1);
+	assert_null(out.config.endpoints[1]);
+	assert_string_equal(out.config.password, "s3cr3t-value");
+	assert_string_equal(out.config.group, "default");
+	assert_false(out.config.run);
+	assert_int_equal(out.config.log_level, ONCE_LOG_INFO);
+	assert_int_equal(out.config.n_jobs, 1);
+	job = &out.config.jobs[0];
+	assert_string_equal(job->name, "j");
+	assert_int_equal(job->argc, 2);
+	assert_string_equal(job->argv[1], "a b");
+	assert_null(job->argv[2]);
+	assert_int_equal(job->n_environment, 2);
+	assert_string_equal(job->environment[0], "A=z");
+	assert_string_equal(job->environment[1], "C=d e");
+	assert_int_equal(job->restart, CONFIG_RESTART_NO);
+	assert_int_equal(job->stop_grace_ns, out.config.timing.stop_grace_ns);
+	config_free(&out.config);
+	assert_null(out.config.password);
+}
+
+/* Under systemd a credential's mode shows the mask of its ACL in the place of the group. */
+static void test_credentials_may_show_an_acl(void **state)
+{
+	struct outcome out;
+
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", scratch, 1), 0);
+	load_texts(&out, ETCD "[Etcd]\nCert=cert.pem\nKey=key-open.pem\n", NULL);
+	assert_int_equal(out.code, 0);
+	assert_string_equal(out.config.key_file, scratch_fill("~/key-open.pem"));
+	config_free(&out.config);
+	load_texts(&out, ETCD "[Etcd]\nCert=cert.pem\nKey=key-world.pem\n", NULL);
+	assert_int_equal(out.code, EXIT_CONFIG_FILE);
+	load_texts(&out, ETCD "[Etcd]\nCert=~/cert.pem\nKey=~/jobs.d/../key-open.pem\n", NULL);
+	assert_int_equal(out.code, EXIT_CONFIG_FILE);
+	assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+}
+
+/* The shipped files are good, and with every key uncommented they say what is the default anyway.
+ */
+static void test_shipped_files_hold_every_default(void **state)
+{
+	const char *source = getenv("ONCED_SOURCE");
+	char path[512], *text = calloc(1, 65536), *active = calloc(1, 65536);
+	FILE *file;
+
+	assert_non_null(source);
+	(void)snprintf(path, sizeof(path), "%s/conf/onced.conf", source);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_true(fread(text, 1, 65535, file) > 0);
+	assert_int_equal(fclose(file), 0);
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		if (line[0] == '#' && line[1] >= 'A' && line[1] <= 'Z' && strchr(line, '='))
+			line++;
+		(void)strncat(active, line, 60000 - strlen(active));
+		(void)strcat(active, "\n");
+	}
+	for (size_t i = 0; i < config_main_table.n_keys; i++) {
+		const struct config_key *key = &config_main_table.keys[i];
+		char line[256];
+
+		(void)snprintf(line, sizeof(line), "\n%s=%s\n", key->name,
+			strcmp(key->name, "Endpoints") == 0 ? "https://127.0.0.1:2379"
+							    : (key->fallback ? key->fallback : ""));
+		if (!strstr(active, line))
+			fail_msg("conf/onced.conf lacks%s", line);
+	}
+	free(text);
+	text = active;
+	struct outcome out;
+	load_texts(&out, text, NULL);
+	if (out.code != 0)
+		fail_msg("%s", out.errors);
+	config_free(&out.config);
+	free(text);
+}
+
+static void test_shipped_job_is_good(void **state)
+{
+	char path[512], text[8192] = "";
+	struct outcome out;
+	FILE *file;
+
+	(void)snprintf(
+		path, sizeof(path), "%s/conf/jobs.d/service.job.example", getenv("ONCED_SOURCE"));
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+	assert_int_equal(fclose(file), 0);
+	load_texts(&out, ETCD, text);
+	if (out.code != 0)
+		fail_msg("%s", out.errors);
+	config_free(&out.config);
+	for (size_t i = 0; i < config_job_table.n_keys; i++) {
+		char key[64];
+
+		(void)snprintf(key, sizeof(key), "%s=", config_job_table.keys[i].name);
+		if (!strstr(text, key))
+			fail_msg("service.job.example lacks %s", key);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_each_mistake_is_refused_in_one_line),
+		cmocka_unit_test(test_every_mistake_is_told),
+		cmocka_unit_test(test_odd_files_are_refused),
+		cmocka_unit_test(test_hostile_job_names_are_refused),
+		cmocka_unit_test(test_what_is_accepted_means),
+		cmocka_unit_test(test_what_is_printed_reads_back_the_same),
+		cmocka_unit_test(test_fields_are_filled),
+		cmocka_unit_test(test_credentials_may_show_an_acl),
+		cmocka_unit_test(test_shipped_files_hold_every_default),
+		cmocka_unit_test(test_shipped_job_is_good),
+	};
+
+	(void)unsetenv("CREDENTIALS_DIRECTORY");
+	return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+}
