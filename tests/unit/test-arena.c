@@ -42,6 +42,8 @@ static void test_impossible_sizes_are_refused(void **state)
 	assert_null(arena_alloc(&arena, SIZE_MAX));
 	assert_null(arena_alloc(&arena, SIZE_MAX - 8));
 	assert_null(arena_array(&arena, SIZE_MAX / 4, 8));
+	/* the product would be 16 */
+	assert_null(arena_array(&arena, SIZE_MAX / 8 + 3, 8));
 	assert_null(arena_copy(&arena, "", SIZE_MAX));
 	assert_null(arena.chunks);
 	arena_fini(&arena);

@@ -50,6 +50,8 @@ static void test_anything_but_the_one_form_is_refused(void **state)
 	for (size_t i = 0; i < LENGTH(bad); i++)
 		check_case(bad[i], base64_decode(bytes, &size, bad[i], strlen(bad[i])) == -EBADMSG);
 	assert_int_equal(base64_decode(bytes, &size, "Zg\0=", 4), -EBADMSG);
+	for (size_t n = 5; n < 8; n++)
+		assert_int_equal(base64_decode(bytes, &size, "Zm9vZm9v", n), -EBADMSG);
 	assert_int_equal(size, 77);
 }
 

@@ -54,6 +54,18 @@ static void test_sizes_cannot_overflow(void **state)
 	buf_fini(&buf);
 }
 
+static void test_the_content_is_text(void **state)
+{
+	struct buf buf;
+
+	buf_init(&buf, 100);
+	buf_puts(&buf, "something longer");
+	buf_reset(&buf);
+	buf_append(&buf, "short", 5);
+	assert_string_equal(buf_text(&buf), "short");
+	buf_fini(&buf);
+}
+
 static void test_growing_keeps_the_content(void **state)
 {
 	struct buf buf;
@@ -107,6 +119,7 @@ int main(void)
 		cmocka_unit_test(test_appends_follow_each_other),
 		cmocka_unit_test(test_the_maximum_is_exact_and_sticks),
 		cmocka_unit_test(test_sizes_cannot_overflow),
+		cmocka_unit_test(test_the_content_is_text),
 		cmocka_unit_test(test_growing_keeps_the_content),
 		cmocka_unit_test(test_consume_drops_from_the_front),
 		cmocka_unit_test(test_reset_of_a_secret_leaves_nothing),

@@ -112,6 +112,21 @@ static int step_decode_txn(void)
 		"{\"response_put\":{\"prev_kv\":" KV "}},{\"response_delete_range\":{\"prev_kvs\":[" KV "]}}]}");
 }
 
+static int encode_range(struct codec_request *request)
+{
+	const struct once_op range = {.kind = ONCE_OP_RANGE};
+
+	return codec_encode_op(request, &range);
+}
+
+static int step_decode_big_value(void)
+{
+	char body[10000];
+
+	(void)snprintf(body, sizeof(body), "{" HEADER ",\"kvs\":[{\"key\":\"Zm9v\",\"value\":\"%08000d\"}]}", 0);
+	return step_decode(encode_range, 200, body);
+}
+
 static int encode_members(struct codec_request *request)
 {
 	return codec_encode_member_list(request, true);
@@ -209,6 +224,7 @@ static const struct {
 } steps[] = {
 	{"encode", step_encode, 5},
 	{"decode txn", step_decode_txn, 50},
+	{"decode big value", step_decode_big_value, 10},
 	{"decode members", step_decode_members, 20},
 	{"decode auth", step_decode_auth, 10},
 	{"decode status", step_decode_status, 15},

@@ -56,6 +56,7 @@ static void test_removing_twice_is_fine(void **state)
 	fill(&list, items, 3);
 	list_remove(&items[1].link);
 	assert_int_equal(digits(&list), 13);
+	assert_true(list_empty(&items[1].link));
 	list_remove(&items[1].link);
 	assert_int_equal(digits(&list), 13);
 }

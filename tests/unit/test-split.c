@@ -120,6 +120,25 @@ static void test_reset_begins_a_new_stream(void **state)
 	split_fini(&split);
 }
 
+static void test_lines_taken_are_not_kept(void **state)
+{
+	struct split split;
+	struct buf out;
+
+	split_init(&split, 0);
+	for (int i = 0; i < 10000; i++) {
+		buf_init(&out, 100);
+		split_push(&split, "0123456789\n0123", 15);
+		assert_int_equal(take_all(&split, &out), 0);
+		split_push(&split, "456789\n", 7);
+		assert_int_equal(take_all(&split, &out), 0);
+		assert_string_equal(buf_text(&out), "0123456789|0123456789|");
+		buf_fini(&out);
+	}
+	assert_true(split.buf.cap < 1000);
+	split_fini(&split);
+}
+
 static void test_a_long_line_in_small_pieces(void **state)
 {
 	struct split split;
@@ -144,6 +163,7 @@ int main(void)
 		cmocka_unit_test(test_an_unfinished_line_waits_for_the_end),
 		cmocka_unit_test(test_the_line_cap_is_exact),
 		cmocka_unit_test(test_reset_begins_a_new_stream),
+		cmocka_unit_test(test_lines_taken_are_not_kept),
 		cmocka_unit_test(test_a_long_line_in_small_pieces),
 	};
 

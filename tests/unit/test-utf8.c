@@ -43,6 +43,8 @@ static void test_characters(void **state)
 		assert_int_equal(utf8_valid(cases[i].bytes, size), cases[i].n == size);
 	}
 	assert_int_equal(utf8_next("", 0, NULL), 0);
+	assert_int_equal(utf8_next("\xc3\xbc", 1, NULL), 0);
+	assert_int_equal(utf8_next("\xf0\x9f\x98\x80", 3, NULL), 0);
 	assert_true(utf8_valid("", 0));
 	assert_true(utf8_valid("a\xc3\xa4\0z", 5));
 }
