@@ -260,15 +260,22 @@ static int client_init(struct once_client *client, const struct once_client_conf
 	r = r ? r : leader_init(client, config->prefer_leader);
 	client->note_timer = client->loop->ops->timer_new(client->loop, on_note, client);
 	r = r || client->note_timer ? r : -ENOMEM;
-	return r ? r :
-		   transport_curl_new(&client->transport, client->loop, &tls,
-			   config->connect_timeout_ns > 0 ? config->connect_timeout_ns :
-							    CONNECT_TIMEOUT_NS);
+	return r || client->transport ?
+		r :
+		transport_curl_new(&client->transport, client->loop, &tls,
+			config->connect_timeout_ns > 0 ? config->connect_timeout_ns : CONNECT_TIMEOUT_NS);
 }
 
 int once_client_new(struct once_client **ret, struct once_loop *loop,
 	const struct once_client_config *config, const struct once_client_listener *listener,
 	void *userdata, const char **ret_message)
+{
+	return client_new_on(ret, loop, config, listener, userdata, ret_message, NULL);
+}
+
+int client_new_on(struct once_client **ret, struct once_loop *loop,
+	const struct once_client_config *config, const struct once_client_listener *listener,
+	void *userdata, const char **ret_message, struct transport *transport)
 {
 	const char *ignored;
 	ret_message = ret_message ? ret_message : &ignored;
@@ -282,6 +289,7 @@ int once_client_new(struct once_client **ret, struct once_loop *loop,
 		return -ENOMEM;
 	}
 	client->loop = loop;
+	client->transport = transport;
 	client->listener = listener;
 	client->userdata = userdata;
 	client->request_timeout_ns =

@@ -441,6 +441,15 @@ static bool is_tls_alert(const char *message)
 			strstr(message, "access denied"));
 }
 
+/* A server that refuses a certificate may close so fast that its alert is lost; then only the moment
+ * tells: connected, nothing sent. */
+static bool maybe_certificate(const struct transport_exchange *ex, CURLcode code)
+{
+	return ex->lane->gen->tls && !ex->result.sent &&
+		(code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_HTTP2 ||
+			code == CURLE_GOT_NOTHING);
+}
+
 static void end_with(struct transport_exchange *ex, CURLcode code)
 {
 	struct transport_result *result = &ex->result;
@@ -466,6 +475,11 @@ static void end_with(struct transport_exchange *ex, CURLcode code)
 		result->error = -EKEYREJECTED;
 	} else if (code == CURLE_SSL_CONNECT_ERROR && strstr(ex->message, "wrong version number")) {
 		result->error = -EKEYREJECTED;
+	}
+	if (maybe_certificate(ex, code)) {
+		size_t n = strlen(ex->message);
+		(void)snprintf(ex->message + n, sizeof(ex->message) - n,
+			" (does the server accept this certificate?)");
 	}
 	result->connected = result->sent && result->error != -EKEYREJECTED;
 	ex->ended = true;

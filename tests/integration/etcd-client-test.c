@@ -28,7 +28,7 @@ struct program {
 	int n;
 	struct once_watch *watches[16];
 	struct once_call *last;
-	unsigned long turns;
+	struct pending *last_pending;
 };
 
 struct pending {
@@ -98,7 +98,10 @@ static void print_response(const struct pending *p, const struct once_response *
 static void on_done(void *userdata, const struct once_response *response)
 {
 	struct pending *p = userdata;
-	p->program->last = NULL;
+	if (p->program->last_pending == p) {
+		p->program->last = NULL;
+		p->program->last_pending = NULL;
+	}
 	print_response(p, response);
 	free(p);
 }
@@ -287,6 +290,8 @@ static bool run_now(struct program *p, char **w)
 		printf("%d {\"endpoint\":\"%s\"}\n", p->n, once_client_endpoint(p->client));
 	} else if (!strcmp(w[0], "cancel")) {
 		p->last = once_call_cancel(p->last);
+		free(p->last_pending);
+		p->last_pending = NULL;
 	} else if (!strcmp(w[0], "turns")) {
 		printf("%d {\"turns\":%u}\n", p->n, ev_iteration(p->ev));
 	} else if (!strcmp(w[0], "quit")) {
@@ -315,6 +320,7 @@ static void run_line(struct program *p, char *line)
 	pending->program = p;
 	pending->n = p->n;
 	int r = start_call(p, pending, words);
+	p->last_pending = r < 0 ? p->last_pending : pending;
 	if (r < 0) {
 		printf("%d {\"start\":%d}\n", p->n, r);
 		free(pending);
