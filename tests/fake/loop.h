@@ -1,0 +1,24 @@
+/* A loop in virtual time: timers only. Time stands still until fake_loop_run() moves it. */
+#ifndef FAKE_LOOP_H
+#define FAKE_LOOP_H
+
+#include "base/list.h"
+#include <once/loop.h>
+#include <stddef.h>
+
+struct fake_loop {
+	struct once_loop loop; /* first */
+	struct list timers;
+	int64_t now_ns;
+	uint64_t order;
+	size_t n_timers; /* alive */
+};
+
+void fake_loop_init(struct fake_loop *loop);
+/* Fires the next timer due within in_ns and moves the time there. False: none; the time is moved to
+ * the end. */
+bool fake_loop_turn(struct fake_loop *loop, int64_t in_ns);
+/* Turns until in_ns are over. */
+void fake_loop_run(struct fake_loop *loop, int64_t in_ns);
+
+#endif
