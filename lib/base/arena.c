@@ -1,5 +1,5 @@
-/* Memory freed all at once; see arena.h. Chunks double up to a limit; what does not fit into one gets
- * a chunk of its own. */
+/* Memory freed all at once; see arena.h. Chunks double up to a limit; what does not fit into one
+ * gets a chunk of its own. */
 #include "base/arena.h"
 
 #include <stdalign.h>

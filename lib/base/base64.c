@@ -1,14 +1,14 @@
-/* Strict base64; see base64.h. One table each way; the decoding table is filled in by designators, so
- * it can be checked against RFC 4648, section 4, by eye. */
+/* Strict base64; see base64.h. One table each way; the decoding table is filled in by designators,
+ * so it can be checked against RFC 4648, section 4, by eye. */
 #include "base/base64.h"
 
 #include <errno.h>
 #include <stdint.h>
 
-static const char alphabet[] =
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /* Value + 1; 0: not of the alphabet. */
+/* clang-format off */
 static const uint8_t values[256] = {
 	['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6, ['G'] = 7, ['H'] = 8,
 	['I'] = 9, ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15,
@@ -21,6 +21,7 @@ static const uint8_t values[256] = {
 	['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56, ['4'] = 57, ['5'] = 58, ['6'] = 59,
 	['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
 };
+/* clang-format on */
 
 void base64_encode(char *out, const void *data, size_t size)
 {

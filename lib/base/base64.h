@@ -1,5 +1,5 @@
-/* Base64 in the one form etcd 3.4 takes: standard alphabet, padded, no blanks. Strict both ways: one
- * text per value, so the bits that padding leaves over must be zero. */
+/* Base64 in the one form etcd 3.4 takes: standard alphabet, padded, no blanks. Strict both ways:
+ * one text per value, so the bits that padding leaves over must be zero. */
 #ifndef BASE_BASE64_H
 #define BASE_BASE64_H
 

@@ -1,6 +1,6 @@
-/* A growable byte buffer with a maximum given at init. Errors stick: append as much as you like, then
- * check buf_error() once. While size is not 0 the data is followed by a NUL that is not counted.
- * A secret buffer leaves no copy of its content behind, not when it grows either. */
+/* A growable byte buffer with a maximum given at init. Errors stick: append as much as you like,
+ * then check buf_error() once. While size is not 0 the data is followed by a NUL that is not
+ * counted. A secret buffer leaves no copy of its content behind, not when it grows either. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
@@ -32,7 +32,8 @@ int buf_putc(struct buf *buf, char c);
 int buf_put_i64(struct buf *buf, int64_t value);
 int buf_put_u64(struct buf *buf, uint64_t value);
 __attribute__((format(printf, 2, 3))) int buf_printf(struct buf *buf, const char *format, ...);
-__attribute__((format(printf, 2, 0))) int buf_vprintf(struct buf *buf, const char *format, va_list ap);
+__attribute__((format(printf, 2, 0))) int buf_vprintf(
+	struct buf *buf, const char *format, va_list ap);
 /* Drops the first size bytes (at most all). */
 void buf_consume(struct buf *buf, size_t size);
 

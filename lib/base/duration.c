@@ -1,4 +1,5 @@
-/* Durations as people write them; see duration.h. Integer arithmetic only: 0.1s is 100 ms exactly. */
+/* Durations as people write them; see duration.h. Integer arithmetic only: 0.1s is 100 ms exactly.
+ */
 #include "base/duration.h"
 
 #include <errno.h>
@@ -76,8 +77,8 @@ static int add_fraction(int64_t *ns, const char *text, size_t size, int64_t unit
 	return __builtin_add_overflow(*ns, digits / scale * (unit_ns / common), ns) ? -ERANGE : 0;
 }
 
-static int parse_amount(const char *text, size_t whole, size_t fraction, int64_t unit_ns,
-	int64_t *ret_ns)
+static int parse_amount(
+	const char *text, size_t whole, size_t fraction, int64_t unit_ns, int64_t *ret_ns)
 {
 	int64_t ns = 0;
 
@@ -128,8 +129,8 @@ int duration_parse(const char *text, size_t size, int64_t *ret_ns, const char **
 }
 
 /* The fraction of a unit of 10^digits ns, without trailing zeros. */
-static void format_fraction(char *out, size_t size, uint64_t whole, uint64_t fraction, int digits,
-	const char *unit)
+static void format_fraction(
+	char *out, size_t size, uint64_t whole, uint64_t fraction, int digits, const char *unit)
 {
 	while (digits > 0 && fraction % 10 == 0) {
 		fraction /= 10;
@@ -138,7 +139,8 @@ static void format_fraction(char *out, size_t size, uint64_t whole, uint64_t fra
 	if (digits == 0)
 		(void)snprintf(out, size, "%" PRIu64 "%s", whole, unit);
 	else
-		(void)snprintf(out, size, "%" PRIu64 ".%0*" PRIu64 "%s", whole, digits, fraction, unit);
+		(void)snprintf(
+			out, size, "%" PRIu64 ".%0*" PRIu64 "%s", whole, digits, fraction, unit);
 }
 
 char *duration_format(char out[DURATION_TEXT_MAX], int64_t ns)

@@ -10,7 +10,8 @@
  * static text that completes "bad duration: ". No sign, no fraction below 1 ns. */
 int duration_parse(const char *text, size_t size, int64_t *ret_ns, const char **ret_why);
 
-/* Exact, and read back by duration_parse() when not negative: "1.5s", "90min", "0s". Returns out. */
+/* Exact, and read back by duration_parse() when not negative: "1.5s", "90min", "0s". Returns out.
+ */
 enum { DURATION_TEXT_MAX = 32 };
 char *duration_format(char out[DURATION_TEXT_MAX], int64_t ns);
 

@@ -11,7 +11,8 @@ static bool harmless(uint32_t c)
 	return c >= 0x20 && c != 0x7f && !(c >= 0x80 && c < 0xa0) && c != 0x2028 && c != 0x2029;
 }
 
-/* One character, or one byte escaped, at out (room for 4). Returns its size, *taken what it used. */
+/* One character, or one byte escaped, at out (room for 4). Returns its size, *taken what it used.
+ */
 static size_t escape_one(char *out, const unsigned char *in, size_t size, size_t *taken)
 {
 	static const char hex[] = "0123456789abcdef";

@@ -1,5 +1,5 @@
-/* A doubly linked list through a member of its elements; the list owns nothing. A node that is in no
- * list points to itself, so removing it twice is fine. */
+/* A doubly linked list through a member of its elements; the list owns nothing. A node that is in
+ * no list points to itself, so removing it twice is fine. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 
@@ -70,12 +70,12 @@ static inline void list_splice(struct list *list, struct list *from)
 	list_init(from);
 }
 
-#define list_entry(node, type, member) ((type *)(void *)((char *)(node) - offsetof(type, member)))
+#define list_entry(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 #define list_first(list, type, member) list_entry((list)->next, type, member)
 
 /* i is a struct list *. The safe form allows that i is removed or freed, and nothing else. */
 #define list_foreach(i, list) for ((i) = (list)->next; (i) != (list); (i) = (i)->next)
-#define list_foreach_safe(i, n, list) \
+#define list_foreach_safe(i, n, list)                                                              \
 	for ((i) = (list)->next, (n) = (i)->next; (i) != (list); (i) = (n), (n) = (i)->next)
 
 #endif

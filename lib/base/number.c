@@ -36,7 +36,8 @@ int number_parse_i64(const char *text, size_t size, int64_t *ret)
 {
 	bool negative = size > 0 && text[0] == '-';
 	uint64_t value = 0;
-	int r = negative ? parse_digits(text + 1, size - 1, &value) : parse_digits(text, size, &value);
+	int r = negative ? parse_digits(text + 1, size - 1, &value)
+			 : parse_digits(text, size, &value);
 
 	if (r < 0)
 		return r;

@@ -1,9 +1,9 @@
 /* The guard before cJSON: one pass over the bytes that lets only well-formed JSON through.
  *
- * cJSON takes more than JSON (control characters, "[01]", a NUL that cuts a string short), recurses,
- * and cannot tell a bad document from a lack of memory. After this pass its only failure left is
- * memory. What is bounded here: nesting, and the number of values, as cJSON spends about 80 bytes on
- * each. */
+ * cJSON takes more than JSON (control characters, "[01]", a NUL that cuts a string short),
+ * recurses, and cannot tell a bad document from a lack of memory. After this pass its only failure
+ * left is memory. What is bounded here: nesting, and the number of values, as cJSON spends about 80
+ * bytes on each. */
 #include "etcd/codec-json.h"
 
 #include "base/utf8.h"

@@ -23,8 +23,7 @@ static bool keys_unique(const cJSON *item)
 	const cJSON *child, *other;
 	int n = 0;
 
-	cJSON_ArrayForEach(child, item)
-	{
+	cJSON_ArrayForEach (child, item) {
 		if (cJSON_IsObject(item)) {
 			if (++n > MEMBERS_MAX)
 				return false;
@@ -84,8 +83,8 @@ static const cJSON *member(const cJSON *object, const char *name)
 	return cJSON_IsNull(item) ? NULL : item;
 }
 
-static const cJSON *member_if(struct json *json, const cJSON *object, const char *name,
-	cJSON_bool (*is)(const cJSON *))
+static const cJSON *member_if(
+	struct json *json, const cJSON *object, const char *name, cJSON_bool (*is)(const cJSON *))
 {
 	const cJSON *item = member(object, name);
 
@@ -188,7 +187,8 @@ void *json_elements(struct json *json, const cJSON *array, size_t size, size_t *
 	return elements;
 }
 
-const char *const *json_strings(struct json *json, const cJSON *object, const char *name, size_t *ret_n)
+const char *const *json_strings(
+	struct json *json, const cJSON *object, const char *name, size_t *ret_n)
 {
 	const cJSON *array = json_array(json, object, name), *item;
 	const char **strings = json_elements(json, array, sizeof(*strings), ret_n);
@@ -196,8 +196,7 @@ const char *const *json_strings(struct json *json, const cJSON *object, const ch
 
 	if (!strings)
 		return NULL;
-	cJSON_ArrayForEach(item, array)
-	{
+	cJSON_ArrayForEach (item, array) {
 		if (!cJSON_IsString(item)) {
 			json_fail(json, -EBADMSG);
 			*ret_n = i;

@@ -36,7 +36,8 @@ const char *json_text(struct json *json, const cJSON *object, const char *name);
 /* Copied into the arena; NULL when absent. */
 const char *json_string(struct json *json, const cJSON *object, const char *name);
 /* An array of strings, copied; n 0 when absent. */
-const char *const *json_strings(struct json *json, const cJSON *object, const char *name, size_t *ret_n);
+const char *const *json_strings(
+	struct json *json, const cJSON *object, const char *name, size_t *ret_n);
 /* base64, decoded into the arena; size 0 when absent, data never NULL without an error. */
 struct once_bytes json_bytes(struct json *json, const cJSON *object, const char *name);
 struct once_bytes json_decode(struct json *json, const cJSON *item);
@@ -53,8 +54,8 @@ struct codec_header {
 bool json_header(struct json *json, const cJSON *object, struct codec_header *ret);
 void json_kv(struct json *json, const cJSON *object, struct once_kv *ret);
 
-/* An error as 3.4 ("error", "message", "code"), 3.5 ("code", "message") or a stream ("error": {...})
- * puts it. False: object is none. */
+/* An error as 3.4 ("error", "message", "code"), 3.5 ("code", "message") or a stream ("error":
+ * {...}) puts it. False: object is none. */
 struct codec_error {
 	int grpc_code;
 	const char *message; /* borrowed from the tree, never NULL */

@@ -37,7 +37,8 @@ static int put_range(struct buf *out, const struct once_op *op)
 	if (op->sort_order != ONCE_SORT_NONE || op->sort_target != ONCE_SORT_KEY) {
 		r = write_enum(out, "sort_order", orders, LENGTH(orders), (int)op->sort_order);
 		if (r == 0)
-			r = write_enum(out, "sort_target", targets, LENGTH(targets), (int)op->sort_target);
+			r = write_enum(
+				out, "sort_target", targets, LENGTH(targets), (int)op->sort_target);
 	}
 	write_true(out, "serializable", op->serializable);
 	write_true(out, "keys_only", op->keys_only);

@@ -1,8 +1,8 @@
 /* Unary answers into struct once_response.
  *
- * - HTTP 200: one document with a "header" (keep-alive: inside "result"), of the kind that was asked
- *   for. A txn's answer must have, op by op, the shape of the branch it says it took: whoever reads
- *   results[0].kvs after that needs no checks of his own.
+ * - HTTP 200: one document with a "header" (keep-alive: inside "result"), of the kind that was
+ * asked for. A txn's answer must have, op by op, the shape of the branch it says it took: whoever
+ * reads results[0].kvs after that needs no checks of his own.
  * - Any other status: an error of etcd by errors.c.
  * - What is neither is -EBADMSG with ONCE_UNKNOWN: a proxy's page, a cut body, another server. The
  *   request may have reached etcd all the same.
@@ -30,8 +30,8 @@ void codec_reply_fini(struct codec_reply *reply)
 	*reply = (struct codec_reply){0};
 }
 
-void codec_reply_fail(struct codec_reply *reply, int error, enum once_outcome outcome,
-	const char *message)
+void codec_reply_fail(
+	struct codec_reply *reply, int error, enum once_outcome outcome, const char *message)
 {
 	struct once_response *response = &reply->response;
 
@@ -53,8 +53,7 @@ static void decode_kvs(struct json *json, const cJSON *array, struct once_op_res
 	ret->kvs = kvs;
 	if (!kvs)
 		return;
-	cJSON_ArrayForEach(item, array)
-	{
+	cJSON_ArrayForEach (item, array) {
 		json_kv(json, item, &kvs[i++]);
 	}
 }
@@ -115,11 +114,11 @@ static const char *skip_ops(const char *shape, size_t *ret_n)
 	return shape;
 }
 
-static void decode_txn(struct json *json, const cJSON *object, const char *shape,
-	struct once_op_result *ret);
+static void decode_txn(
+	struct json *json, const cJSON *object, const char *shape, struct once_op_result *ret);
 
-static void decode_op(struct json *json, const cJSON *item, const char *shape,
-	struct once_op_result *ret)
+static void decode_op(
+	struct json *json, const cJSON *item, const char *shape, struct once_op_result *ret)
 {
 	const cJSON *object = NULL;
 
@@ -147,8 +146,8 @@ static void decode_op(struct json *json, const cJSON *item, const char *shape,
 }
 
 /* shape is at the '(' of this txn. Recursion is bounded by the encoder's CODEC_TXN_DEPTH_MAX. */
-static void decode_txn(struct json *json, const cJSON *object, const char *shape,
-	struct once_op_result *ret)
+static void decode_txn(
+	struct json *json, const cJSON *object, const char *shape, struct once_op_result *ret)
 {
 	const cJSON *array = json_array(json, object, "responses"), *item;
 	struct once_op_result *results;
@@ -169,8 +168,7 @@ static void decode_txn(struct json *json, const cJSON *object, const char *shape
 	}
 	if (!ret->succeeded)
 		shape = failure;
-	cJSON_ArrayForEach(item, array)
-	{
+	cJSON_ArrayForEach (item, array) {
 		decode_op(json, item, shape, &results[i++]);
 		shape = skip_op(shape);
 	}
@@ -178,8 +176,8 @@ static void decode_txn(struct json *json, const cJSON *object, const char *shape
 
 /* ---- leases ---------------------------------------------------------------------------------- */
 
-static void decode_lease(struct json *json, const cJSON *root, int64_t asked,
-	struct once_response *ret)
+static void decode_lease(
+	struct json *json, const cJSON *root, int64_t asked, struct once_response *ret)
 {
 	ret->lease = json_i64(json, root, "ID");
 	ret->ttl_s = json_i64(json, root, "TTL");
@@ -197,8 +195,7 @@ static void decode_time_to_live(struct json *json, const cJSON *root, struct onc
 	ret->keys = keys;
 	if (!keys)
 		return;
-	cJSON_ArrayForEach(item, array)
-	{
+	cJSON_ArrayForEach (item, array) {
 		keys[i++] = json_decode(json, item);
 	}
 }
@@ -212,8 +209,7 @@ static void decode_lease_list(struct json *json, const cJSON *root, struct once_
 	ret->leases = leases;
 	if (!leases)
 		return;
-	cJSON_ArrayForEach(item, array)
-	{
+	cJSON_ArrayForEach (item, array) {
 		leases[i] = json_i64(json, item, "ID");
 		if (leases[i++] == 0)
 			json_fail(json, -EBADMSG);
@@ -261,8 +257,7 @@ static void decode_members(struct json *json, const cJSON *root, struct once_res
 	ret->members = members;
 	if (!members)
 		return;
-	cJSON_ArrayForEach(item, array)
-	{
+	cJSON_ArrayForEach (item, array) {
 		decode_member(json, item, &members[i++]);
 	}
 	/* whoever answers is one himself */
@@ -342,7 +337,8 @@ static void decode_answer(struct json *json, const cJSON *root, const struct cod
 }
 
 /* Nothing half decoded may look like an answer. */
-static int reject(struct codec_reply *reply, int error, int http_status, const char *body, size_t size)
+static int reject(
+	struct codec_reply *reply, int error, int http_status, const char *body, size_t size)
 {
 	char text[200];
 	int n;
@@ -400,7 +396,8 @@ int codec_decode(struct codec_reply *reply, const struct codec_request *request,
 	if (http_status != 200)
 		json_fail(&json, -EBADMSG);
 	else
-		decode_answer(&json, stream ? json_object(&json, root, "result") : root, request, reply);
+		decode_answer(
+			&json, stream ? json_object(&json, root, "result") : root, request, reply);
 	json_free(root, secret);
 	if (json.error < 0)
 		return reject(reply, json.error, http_status, body, size);

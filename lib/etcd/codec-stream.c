@@ -1,10 +1,10 @@
 /* Lines of a watch stream.
  *
  * What may stand in one: {"result":{...}} or {"error":{...}}. A result says what happened to one
- * watch: created, canceled, events, or nothing at all (progress). A refused watch is both created and
- * canceled, so canceled is looked at first. A canceled watch does not end the HTTP answer; the client
- * must. A line that contradicts itself is -EBADMSG: then the stream is given up and resumed after the
- * last event, which loses nothing. */
+ * watch: created, canceled, events, or nothing at all (progress). A refused watch is both created
+ * and canceled, so canceled is looked at first. A canceled watch does not end the HTTP answer; the
+ * client must. A line that contradicts itself is -EBADMSG: then the stream is given up and resumed
+ * after the last event, which loses nothing. */
 #include "etcd/codec.h"
 
 #include "base/escape.h"
@@ -49,8 +49,7 @@ static void decode_events(struct json *json, const cJSON *result, struct codec_w
 	line->events = events;
 	if (!events)
 		return;
-	cJSON_ArrayForEach(item, array)
-	{
+	cJSON_ArrayForEach (item, array) {
 		decode_event(json, item, &events[i++]);
 	}
 }
@@ -66,7 +65,8 @@ static void classify_reason(struct codec_watch_line *line, const char *reason)
 		desc = strstr(name, middle);
 		if (desc) {
 			line->grpc_code = errors_grpc_code(name, (size_t)(desc - name));
-			line->error = errors_classify(line->grpc_code, desc + sizeof(middle) - 1, 0).error;
+			line->error = errors_classify(line->grpc_code, desc + sizeof(middle) - 1, 0)
+					      .error;
 			return;
 		}
 	}
@@ -121,8 +121,8 @@ static void decode_result(struct json *json, const cJSON *result, struct codec_w
 	}
 }
 
-static void report_error(struct codec_watch_line *line, int http_status,
-	const struct codec_error *error)
+static void report_error(
+	struct codec_watch_line *line, int http_status, const struct codec_error *error)
 {
 	line->what = CODEC_WATCH_ERROR;
 	line->watch_id = -1;
@@ -160,7 +160,8 @@ void codec_watch_line_fini(struct codec_watch_line *line)
 	*line = (struct codec_watch_line){0};
 }
 
-int codec_watch_refusal(struct codec_watch_line *line, int http_status, const void *body, size_t size)
+int codec_watch_refusal(
+	struct codec_watch_line *line, int http_status, const void *body, size_t size)
 {
 	struct json json = {.arena = &line->arena};
 	struct codec_error error;

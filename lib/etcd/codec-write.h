@@ -1,5 +1,5 @@
-/* What codec-kv.c and codec-request.c write bodies with. Errors stick to the buffer, so only the end
- * is checked. Included by codec-*.c only. */
+/* What codec-kv.c and codec-request.c write bodies with. Errors stick to the buffer, so only the
+ * end is checked. Included by codec-*.c only. */
 #ifndef ETCD_CODEC_WRITE_H
 #define ETCD_CODEC_WRITE_H
 

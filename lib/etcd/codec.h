@@ -20,10 +20,10 @@
 #include <once/client.h>
 
 enum {
-	CODEC_REQUEST_MAX = 8 * 1024 * 1024,  /* etcd's own limit is 1.5 MiB of protobuf by default */
-	CODEC_ANSWER_MAX = 64 * 1024 * 1024,  /* bytes of a unary answer or a watch line */
-	CODEC_DEPTH_MAX = 32,		      /* nesting of any JSON that is looked at */
-	CODEC_TXN_DEPTH_MAX = 8,	      /* txn in txn; deeper answers would pass CODEC_DEPTH_MAX */
+	CODEC_REQUEST_MAX = 8 * 1024 * 1024, /* etcd's own limit is 1.5 MiB of protobuf */
+	CODEC_ANSWER_MAX = 64 * 1024 * 1024, /* bytes of a unary answer or a watch line */
+	CODEC_DEPTH_MAX = 32,		     /* nesting of any JSON that is looked at */
+	CODEC_TXN_DEPTH_MAX = 8, /* txn in txn; deeper answers would pass CODEC_DEPTH_MAX */
 };
 
 enum codec_kind {
@@ -49,7 +49,7 @@ enum codec_kind {
 struct codec_request {
 	enum codec_kind kind;
 	const char *path; /* static: "/v3/kv/txn" */
-	bool mutation;	  /* sending it twice may do something twice, unless a compare guards it */
+	bool mutation;	  /* sent twice it may act twice, unless a compare guards it */
 	struct buf body;  /* owned */
 	/* What decoding needs to know of it. */
 	struct buf shape; /* owned: the ops of a txn, "(pp|r)", see codec-kv.c */
@@ -61,8 +61,8 @@ void codec_request_init(struct codec_request *request, size_t max);
 /* Overwrites the body first if it held a password. Also legal on a zeroed struct. */
 void codec_request_fini(struct codec_request *request);
 
-/* Each replaces what the request held. -EINVAL: an enum out of range, a missing nested txn, text that
- * is not UTF-8; -E2BIG: above the maximum, or txns nested too deep; -ENOMEM. */
+/* Each replaces what the request held. -EINVAL: an enum out of range, a missing nested txn, text
+ * that is not UTF-8; -E2BIG: above the maximum, or txns nested too deep; -ENOMEM. */
 int codec_encode_op(struct codec_request *request, const struct once_op *op);
 int codec_encode_txn(struct codec_request *request, const struct once_txn *txn);
 int codec_encode_compaction(struct codec_request *request, int64_t revision, bool physical);
@@ -71,7 +71,8 @@ int codec_encode_lease_keepalive(struct codec_request *request, int64_t lease);
 int codec_encode_lease_revoke(struct codec_request *request, int64_t lease);
 int codec_encode_lease_time_to_live(struct codec_request *request, int64_t lease, bool keys);
 int codec_encode_lease_list(struct codec_request *request);
-int codec_encode_authenticate(struct codec_request *request, const char *user, const char *password);
+int codec_encode_authenticate(
+	struct codec_request *request, const char *user, const char *password);
 int codec_encode_status(struct codec_request *request);
 int codec_encode_member_list(struct codec_request *request, bool linearizable);
 
@@ -84,8 +85,8 @@ int codec_encode_watch(struct codec_request *request, const struct once_watch_ra
 
 struct codec_reply {
 	struct once_response response; /* points into the arena */
-	const char *token;	       /* authenticate's, or NULL; in the arena, overwritten by fini */
-	struct arena arena;	       /* owned */
+	const char *token;  /* authenticate's, or NULL; in the arena, overwritten by fini */
+	struct arena arena; /* owned */
 };
 
 void codec_reply_init(struct codec_reply *reply);
@@ -101,9 +102,9 @@ void codec_reply_fini(struct codec_reply *reply);
 int codec_decode(struct codec_reply *reply, const struct codec_request *request, int http_status,
 	const void *body, size_t size);
 
-/* Fills reply.response as for a request that got no answer: error, outcome and message (escaped). */
-void codec_reply_fail(struct codec_reply *reply, int error, enum once_outcome outcome,
-	const char *message);
+/* Fills reply.response as for a request that got no answer: error, outcome, escaped message. */
+void codec_reply_fail(
+	struct codec_reply *reply, int error, enum once_outcome outcome, const char *message);
 
 /* ---- watch ----------------------------------------------------------------------------------- */
 
@@ -128,17 +129,18 @@ struct codec_watch_line {
 	int64_t compact_revision;
 	int error; /* 0 or a negative errno of once/client.h */
 	int grpc_code;
-	char message[256]; /* escaped, one line */
+	char message[256];  /* escaped, one line */
 	struct arena arena; /* owned */
 };
 
-/* Decodes one line of split_next(). 0, -EBADMSG or -ENOMEM; then the stream is of no more use. After
- * 0 codec_watch_line_fini() frees it (legal after an error, too). */
+/* Decodes one line of split_next(). 0, -EBADMSG or -ENOMEM; then the stream is of no more use.
+ * After 0 codec_watch_line_fini() frees it (legal after an error, too). */
 int codec_watch_line(struct codec_watch_line *line, const void *data, size_t size);
 void codec_watch_line_fini(struct codec_watch_line *line);
 
 /* The error of a watch request that was answered by a status other than 200 (a body that is one
  * document, no stream). Always gives CODEC_WATCH_ERROR. */
-int codec_watch_refusal(struct codec_watch_line *line, int http_status, const void *body, size_t size);
+int codec_watch_refusal(
+	struct codec_watch_line *line, int http_status, const void *body, size_t size);
 
 #endif

@@ -1,9 +1,10 @@
 /* The one table of etcd's errors; see errors.h.
  *
- * The verdict hangs on the gRPC code and the beginning of the message ("etcdserver: " taken off), not
- * on the HTTP status: the gateways of 3.4 and 3.5 translate one code into different statuses. Only
- * what the server checks before it proposes anything to raft is "not applied"; a timeout, a lost
- * leader or a broken connection inside the server is "unknown", and so is all that is not listed. */
+ * The verdict hangs on the gRPC code and the beginning of the message ("etcdserver: " taken off),
+ * not on the HTTP status: the gateways of 3.4 and 3.5 translate one code into different statuses.
+ * Only what the server checks before it proposes anything to raft is "not applied"; a timeout, a
+ * lost leader or a broken connection inside the server is "unknown", and so is all that is not
+ * listed. */
 #include "etcd/errors.h"
 
 #include <errno.h>
@@ -22,7 +23,8 @@ static const struct row rows[] = {
 	{GRPC_UNKNOWN, "context deadline exceeded", -ETIMEDOUT, ONCE_UNKNOWN},
 	{GRPC_UNKNOWN, "OK: HTTP status code 200", -ECONNRESET, ONCE_UNKNOWN},
 	{GRPC_UNKNOWN, "malformed header: missing HTTP content-type", -ECONNRESET, ONCE_UNKNOWN},
-	{GRPC_UNKNOWN, "unexpected HTTP status code received from server", -ECONNRESET, ONCE_UNKNOWN},
+	{GRPC_UNKNOWN, "unexpected HTTP status code received from server", -ECONNRESET,
+		ONCE_UNKNOWN},
 	{GRPC_UNKNOWN, NULL, -EPROTO, ONCE_UNKNOWN},
 
 	{GRPC_INVALID_ARGUMENT, "too many operations in txn request", -E2BIG, ONCE_NOT_APPLIED},
@@ -41,7 +43,8 @@ static const struct row rows[] = {
 
 	{GRPC_RESOURCE_EXHAUSTED, "mvcc: database space exceeded", -ENOSPC, ONCE_NOT_APPLIED},
 	{GRPC_RESOURCE_EXHAUSTED, "too many requests", -EAGAIN, ONCE_NOT_APPLIED},
-	{GRPC_RESOURCE_EXHAUSTED, "grpc: received message larger than max", -E2BIG, ONCE_NOT_APPLIED},
+	{GRPC_RESOURCE_EXHAUSTED, "grpc: received message larger than max", -E2BIG,
+		ONCE_NOT_APPLIED},
 	/* "trying to send message larger than max": the answer to a request that was served */
 	{GRPC_RESOURCE_EXHAUSTED, NULL, -E2BIG, ONCE_UNKNOWN},
 
@@ -49,12 +52,15 @@ static const struct row rows[] = {
 	{GRPC_FAILED_PRECONDITION, "not leader", -EHOSTUNREACH, ONCE_NOT_APPLIED},
 	{GRPC_FAILED_PRECONDITION, NULL, -EINVAL, ONCE_NOT_APPLIED},
 
-	{GRPC_OUT_OF_RANGE, "mvcc: required revision has been compacted", -ESTALE, ONCE_NOT_APPLIED},
-	{GRPC_OUT_OF_RANGE, "mvcc: required revision is a future revision", -ERANGE, ONCE_NOT_APPLIED},
+	{GRPC_OUT_OF_RANGE, "mvcc: required revision has been compacted", -ESTALE,
+		ONCE_NOT_APPLIED},
+	{GRPC_OUT_OF_RANGE, "mvcc: required revision is a future revision", -ERANGE,
+		ONCE_NOT_APPLIED},
 	{GRPC_OUT_OF_RANGE, "too large lease TTL", -EINVAL, ONCE_NOT_APPLIED},
 	{GRPC_OUT_OF_RANGE, NULL, -EPROTO, ONCE_UNKNOWN},
 
-	{GRPC_INTERNAL, "server closed the stream without sending trailers", -ECONNRESET, ONCE_UNKNOWN},
+	{GRPC_INTERNAL, "server closed the stream without sending trailers", -ECONNRESET,
+		ONCE_UNKNOWN},
 	{GRPC_INTERNAL, "stream terminated by RST_STREAM", -ECONNRESET, ONCE_UNKNOWN},
 	{GRPC_INTERNAL, NULL, -EPROTO, ONCE_UNKNOWN},
 

@@ -26,7 +26,7 @@ enum errors_grpc {
 };
 
 struct errors_verdict {
-	int error; /* negative errno, never 0 */
+	int error;		   /* negative errno, never 0 */
 	enum once_outcome outcome; /* ONCE_NOT_APPLIED or ONCE_UNKNOWN, of this attempt alone */
 };
 

@@ -1,7 +1,7 @@
 /* Cuts a stream that comes in arbitrary chunks into lines: etcd sends one JSON document per line,
  * except that the v1 gateway's last one (an error) has no newline. Pure: no I/O, no callbacks.
  *
- *	split_push(split, data, size) on data; split_end(split) at the end of the stream; after each
+ *	split_push(split, data, size) on data; split_end(split) at its end; after each
  *	while ((r = split_next(split, &line, &n)) > 0)
  *		...;
  *
@@ -32,8 +32,8 @@ void split_reset(struct split *split);
 int split_push(struct split *split, const void *data, size_t size);
 /* No more data comes: an unterminated last line counts as a line. */
 void split_end(struct split *split);
-/* 1: a line (without newline), borrowed until the next call here; 0: none; -EBADMSG: a line above the
- * maximum; -ENOMEM: an earlier push failed. */
+/* 1: a line (without newline), borrowed until the next call here; 0: none; -EBADMSG: a line above
+ * the maximum; -ENOMEM: an earlier push failed. */
 int split_next(struct split *split, const char **ret_line, size_t *ret_size);
 
 #endif

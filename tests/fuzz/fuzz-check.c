@@ -1,4 +1,5 @@
-/* What json_check() lets through cJSON parses: its failure then means no memory, and nothing else. */
+/* What json_check() lets through cJSON parses: its failure then means no memory, and nothing else.
+ */
 #include "etcd/codec-json.h"
 #include "fuzz.h"
 

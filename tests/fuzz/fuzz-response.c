@@ -10,8 +10,8 @@ static void encode_txn(struct codec_request *request)
 {
 	static const struct once_op inner_ops[] = {{.kind = ONCE_OP_RANGE}, {.kind = ONCE_OP_PUT}};
 	static const struct once_txn inner = {NULL, 0, inner_ops, 2, inner_ops, 1};
-	static const struct once_op ops[] = {
-		{.kind = ONCE_OP_PUT}, {.kind = ONCE_OP_TXN, .txn = &inner}, {.kind = ONCE_OP_DELETE}};
+	static const struct once_op ops[] = {{.kind = ONCE_OP_PUT},
+		{.kind = ONCE_OP_TXN, .txn = &inner}, {.kind = ONCE_OP_DELETE}};
 	static const struct once_txn txn = {NULL, 0, ops, 3, inner_ops, 1};
 
 	require(codec_encode_txn(request, &txn) == 0);

@@ -40,9 +40,34 @@ static void test_known_pairs_both_ways(void **state)
 static void test_anything_but_the_one_form_is_refused(void **state)
 {
 	static const char *const bad[] = {
-		"Z", "Zg", "Zg=", "Zm8", "Zm9", "====", "=m9v", "Z===", "Zg==Zg==", "Zm8=Zm8=", "Zh==",
-		"Zm9=", "Zg=v", "Zm 9v", "Zm\n9", "_-8=", "__79", "Zm9v\n", "Zm9vZg==\n", "Zg=a", "Zm9\x80",
-		"Zm9*", "Zm9.", "@m9v", "[m9v", "`m9v", "{m9v", "/m9:",
+		"Z",
+		"Zg",
+		"Zg=",
+		"Zm8",
+		"Zm9",
+		"====",
+		"=m9v",
+		"Z===",
+		"Zg==Zg==",
+		"Zm8=Zm8=",
+		"Zh==",
+		"Zm9=",
+		"Zg=v",
+		"Zm 9v",
+		"Zm\n9",
+		"_-8=",
+		"__79",
+		"Zm9v\n",
+		"Zm9vZg==\n",
+		"Zg=a",
+		"Zm9\x80",
+		"Zm9*",
+		"Zm9.",
+		"@m9v",
+		"[m9v",
+		"`m9v",
+		"{m9v",
+		"/m9:",
 	};
 	char bytes[16];
 	size_t size = 77;

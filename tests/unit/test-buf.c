@@ -15,7 +15,8 @@ static void test_appends_follow_each_other(void **state)
 	buf_put_u64(&buf, UINT64_MAX);
 	assert_int_equal(buf_printf(&buf, "-%s-%03d", "x", 7), 0);
 	assert_int_equal(buf.size, 5 + 20 + 20 + 6);
-	assert_memory_equal(buf.data, "abc\0d-922337203685477580818446744073709551615-x-007", buf.size + 1);
+	assert_memory_equal(
+		buf.data, "abc\0d-922337203685477580818446744073709551615-x-007", buf.size + 1);
 	buf_fini(&buf);
 }
 

@@ -4,21 +4,107 @@
 #include "unit.h"
 
 static const char *const good[] = {
-	"{}", "[]", "0", "-0", "\"\"", "true", "false", "null", " {} \n", "\t[\r\n]", "[0]", "[1,2]",
-	"{\"a\":1}", "{\"a\":1, \"b\":[{},[],null]}", "-1.5e+10", "1E5", "0.25", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
-	"\"\\u0041\\uFFFF\"", "\"\\ud83d\\ude00\"", "\"gr\xc3\xbc\xc3\x9f\"", "[[[[]]]]",
-	"{\"a\":{\"b\":{}},\"c\":[]}", "123456789012345678901234567890123456789012345678901234567890123",
+	"{}",
+	"[]",
+	"0",
+	"-0",
+	"\"\"",
+	"true",
+	"false",
+	"null",
+	" {} \n",
+	"\t[\r\n]",
+	"[0]",
+	"[1,2]",
+	"{\"a\":1}",
+	"{\"a\":1, \"b\":[{},[],null]}",
+	"-1.5e+10",
+	"1E5",
+	"0.25",
+	"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+	"\"\\u0041\\uFFFF\"",
+	"\"\\ud83d\\ude00\"",
+	"\"gr\xc3\xbc\xc3\x9f\"",
+	"[[[[]]]]",
+	"{\"a\":{\"b\":{}},\"c\":[]}",
+	"123456789012345678901234567890123456789012345678901234567890123",
 };
 
 static const char *const bad[] = {
-	"", " ", "{", "}", "[", "]", "{]", "[}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}", "[1,]", "[,1]",
-	"[1 2]", "{a:1}", "{'a':1}", "{1:1}", "{\"a\" 1}", "{\"a\":1 \"b\":2}", "01", "[01]", "-", "+1", "1.",
-	".5", "1e", "1e+", "0x1", "NaN", "Infinity", "tru", "truex", "nul", "TRUE", "\"", "\"a", "\"\\\"",
-	"\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\u0000\"", "\"a\\u0000b\"", "\"\\ud800\"", "\"\\udc00\"",
-	"\"\\ud800\\u0041\"", "\"\\ud800\\ud800\"", "\"\\ud800x\"", "\"\\udc00\\udc00\"", "\"a\nb\"", "\"\x01\"", "\"\x1f\"", "\"\xff\"",
-	"\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\xef\xbb\xbf{}", "{}{}", "{} x", "1 1", "[]]", "{}}", "/**/{}",
-	"1234567890123456789012345678901234567890123456789012345678901234", "\"\\", "\"\\u", "\xff",
-	"[\"\\u0000\"]", "{\"a\\u0000\":1}", "\v{}", "\"\\ud800\\", "\"\\ud800\\u", ":", ",", "{\"a\"::1}",
+	"",
+	" ",
+	"{",
+	"}",
+	"[",
+	"]",
+	"{]",
+	"[}",
+	"{\"a\"}",
+	"{\"a\":}",
+	"{\"a\":1,}",
+	"{,}",
+	"[1,]",
+	"[,1]",
+	"[1 2]",
+	"{a:1}",
+	"{'a':1}",
+	"{1:1}",
+	"{\"a\" 1}",
+	"{\"a\":1 \"b\":2}",
+	"01",
+	"[01]",
+	"-",
+	"+1",
+	"1.",
+	".5",
+	"1e",
+	"1e+",
+	"0x1",
+	"NaN",
+	"Infinity",
+	"tru",
+	"truex",
+	"nul",
+	"TRUE",
+	"\"",
+	"\"a",
+	"\"\\\"",
+	"\"\\x\"",
+	"\"\\u12\"",
+	"\"\\u12g4\"",
+	"\"\\u0000\"",
+	"\"a\\u0000b\"",
+	"\"\\ud800\"",
+	"\"\\udc00\"",
+	"\"\\ud800\\u0041\"",
+	"\"\\ud800\\ud800\"",
+	"\"\\ud800x\"",
+	"\"\\udc00\\udc00\"",
+	"\"a\nb\"",
+	"\"\x01\"",
+	"\"\x1f\"",
+	"\"\xff\"",
+	"\"\xc0\x80\"",
+	"\"\xed\xa0\x80\"",
+	"\xef\xbb\xbf{}",
+	"{}{}",
+	"{} x",
+	"1 1",
+	"[]]",
+	"{}}",
+	"/**/{}",
+	"1234567890123456789012345678901234567890123456789012345678901234",
+	"\"\\",
+	"\"\\u",
+	"\xff",
+	"[\"\\u0000\"]",
+	"{\"a\\u0000\":1}",
+	"\v{}",
+	"\"\\ud800\\",
+	"\"\\ud800\\u",
+	":",
+	",",
+	"{\"a\"::1}",
 };
 
 static void test_only_json_passes(void **state)
@@ -90,8 +176,13 @@ static cJSON *parse(struct json *json, struct arena *arena, const char *text)
 static void test_a_key_twice_is_refused(void **state)
 {
 	static const char *const twice[] = {
-		"{\"a\":1,\"a\":1}", "{\"x\":{\"a\":1,\"b\":2,\"a\":null}}", "{\"x\":[{},{\"a\":1,\"\\u0061\":2}]}",
-		"{\"\":1,\"\":2}", "[]", "1", "\"\"",
+		"{\"a\":1,\"a\":1}",
+		"{\"x\":{\"a\":1,\"b\":2,\"a\":null}}",
+		"{\"x\":[{},{\"a\":1,\"\\u0061\":2}]}",
+		"{\"\":1,\"\":2}",
+		"[]",
+		"1",
+		"\"\"",
 	};
 	struct arena arena;
 	struct json json;
@@ -101,7 +192,8 @@ static void test_a_key_twice_is_refused(void **state)
 		check_case(twice[i], parse(&json, &arena, twice[i]) == NULL);
 		check_case(twice[i], json.error == -EBADMSG);
 	}
-	root = parse(&json, &arena, "{\"a\":{\"a\":1},\"b\":{\"a\":1},\"A\":[{\"a\":1},{\"a\":1}]}");
+	root = parse(
+		&json, &arena, "{\"a\":{\"a\":1},\"b\":{\"a\":1},\"A\":[{\"a\":1},{\"a\":1}]}");
 	assert_non_null(root);
 	json_free(root, false);
 }
@@ -185,7 +277,8 @@ static void test_wrong_types_are_errors_absent_ones_not(void **state)
 	struct arena arena;
 	struct json json;
 	size_t n = 7;
-	cJSON *root = parse(&json, &arena, "{\"n\":1,\"s\":\"Zm8=\",\"x\":\"Zm8\",\"l\":[\"a\",1],\"z\":null,\"b\":true}");
+	cJSON *root = parse(&json, &arena,
+		"{\"n\":1,\"s\":\"Zm8=\",\"x\":\"Zm8\",\"l\":[\"a\",1],\"z\":null,\"b\":true}");
 
 	assert_non_null(root);
 	assert_null(json_object(&json, root, "q"));
@@ -198,11 +291,11 @@ static void test_wrong_types_are_errors_absent_ones_not(void **state)
 	assert_int_equal(n, 0);
 	assert_true(json_bool(&json, root, "b"));
 	assert_int_equal(json.error, 0);
-#define EXPECT_BAD(call) \
-	do { \
-		(void)(call); \
-		assert_int_equal(json.error, -EBADMSG); \
-		json.error = 0; \
+#define EXPECT_BAD(call)                                                                           \
+	do {                                                                                       \
+		(void)(call);                                                                      \
+		assert_int_equal(json.error, -EBADMSG);                                            \
+		json.error = 0;                                                                    \
 	} while (0)
 	EXPECT_BAD(json_object(&json, root, "l"));
 	EXPECT_BAD(json_array(&json, root, "n"));

@@ -1,5 +1,6 @@
-/* Every allocation of the codec fails once: -ENOMEM comes back, nothing leaks, nothing is half there.
- * The linker wraps the allocator for our own code; cJSON, a shared library, is hooked instead. */
+/* Every allocation of the codec fails once: -ENOMEM comes back, nothing leaks, nothing is half
+ * there. The linker wraps the allocator for our own code; cJSON, a shared library, is hooked
+ * instead. */
 #include "etcd/codec.h"
 #include "etcd/split.h"
 #include "unit.h"
@@ -53,13 +54,16 @@ void __wrap_free(void *data)
 	__real_free(data);
 }
 
-#define HEADER "\"header\":{\"cluster_id\":\"1\",\"member_id\":\"2\",\"revision\":\"3\",\"raft_term\":\"4\"}"
+#define HEADER                                                                                     \
+	"\"header\":{\"cluster_id\":\"1\",\"member_id\":\"2\",\"revision\":\"3\",\"raft_term\":"   \
+	"\"4\"}"
 #define KV "{\"key\":\"Zm9v\",\"create_revision\":\"2\",\"mod_revision\":\"4\",\"value\":\"YmFy\"}"
 
 static int step_encode(void)
 {
 	static const char big[5000];
-	const struct once_op put = {.kind = ONCE_OP_PUT, .key = {big, 100}, .value = {big, sizeof(big)}};
+	const struct once_op put = {
+		.kind = ONCE_OP_PUT, .key = {big, 100}, .value = {big, sizeof(big)}};
 	const struct once_txn txn = {NULL, 0, &put, 1, &put, 1};
 	struct codec_request request;
 	int r;
@@ -108,8 +112,10 @@ static int encode_txn(struct codec_request *request)
 static int step_decode_txn(void)
 {
 	return step_decode(encode_txn, 200,
-		"{" HEADER ",\"succeeded\":true,\"responses\":[{\"response_range\":{\"kvs\":[" KV "," KV "]}},"
-		"{\"response_put\":{\"prev_kv\":" KV "}},{\"response_delete_range\":{\"prev_kvs\":[" KV "]}}]}");
+		"{" HEADER ",\"succeeded\":true,\"responses\":[{\"response_range\":{\"kvs\":[" KV
+		"," KV "]}},"
+		"{\"response_put\":{\"prev_kv\":" KV
+		"}},{\"response_delete_range\":{\"prev_kvs\":[" KV "]}}]}");
 }
 
 static int encode_range(struct codec_request *request)
@@ -123,7 +129,8 @@ static int step_decode_big_value(void)
 {
 	char body[10000];
 
-	(void)snprintf(body, sizeof(body), "{" HEADER ",\"kvs\":[{\"key\":\"Zm9v\",\"value\":\"%08000d\"}]}", 0);
+	(void)snprintf(body, sizeof(body),
+		"{" HEADER ",\"kvs\":[{\"key\":\"Zm9v\",\"value\":\"%08000d\"}]}", 0);
 	return step_decode(encode_range, 200, body);
 }
 
@@ -139,7 +146,8 @@ static int step_decode_members(void)
 	/* long enough that the arena needs another chunk in the midst of it */
 	(void)snprintf(body, sizeof(body),
 		"{" HEADER ",\"members\":[{\"ID\":\"1\",\"name\":\"n\",\"peerURLs\":[\"%03000d\"],"
-		"\"clientURLs\":[\"a\",\"b\"]}]}", 0);
+		"\"clientURLs\":[\"a\",\"b\"]}]}",
+		0);
 	return step_decode(encode_members, 200, body);
 }
 
@@ -161,7 +169,8 @@ static int step_decode_status(void)
 
 static int step_decode_leases(void)
 {
-	return step_decode(codec_encode_lease_list, 200, "{" HEADER ",\"leases\":[{\"ID\":\"7\"}]}");
+	return step_decode(
+		codec_encode_lease_list, 200, "{" HEADER ",\"leases\":[{\"ID\":\"7\"}]}");
 }
 
 static int encode_ttl(struct codec_request *request)
@@ -177,14 +186,16 @@ static int step_decode_ttl(void)
 /* An error of etcd, told apart only after parsing. */
 static int step_decode_error(void)
 {
-	int r = step_decode(codec_encode_lease_list, 400, "{\"code\":3,\"message\":\"etcdserver: no\"}");
+	int r = step_decode(
+		codec_encode_lease_list, 400, "{\"code\":3,\"message\":\"etcdserver: no\"}");
 
 	return r == -EINVAL ? 0 : r;
 }
 
 static int step_watch_line(void)
 {
-	static const char text[] = "{\"result\":{" HEADER ",\"events\":[{\"kv\":" KV ",\"prev_kv\":" KV "}]}}";
+	static const char text[] =
+		"{\"result\":{" HEADER ",\"events\":[{\"kv\":" KV ",\"prev_kv\":" KV "}]}}";
 	struct codec_watch_line line;
 	int r = codec_watch_line(&line, text, sizeof(text) - 1);
 
@@ -252,11 +263,13 @@ static void test_each_allocation_failing_is_enomem_without_leak(void **state)
 				break;
 			until_failure = -1;
 			if (r != -ENOMEM || live != before)
-				fail_msg("%s: allocation %d: %d, %ld live", steps[i].name, n, r, live - before);
+				fail_msg("%s: allocation %d: %d, %ld live", steps[i].name, n, r,
+					live - before);
 		}
 		until_failure = -1;
 		if (r != 0 || live != before || n < steps[i].at_least)
-			fail_msg("%s: at last, %d allocations: %d, %ld live", steps[i].name, n, r, live - before);
+			fail_msg("%s: at last, %d allocations: %d, %ld live", steps[i].name, n, r,
+				live - before);
 	}
 	cJSON_InitHooks(NULL);
 }

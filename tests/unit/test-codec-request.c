@@ -1,5 +1,5 @@
-/* The encoding half of etcd/codec.h. Expected bodies are literal; each is also read back by a parser
- * that did not write it. */
+/* The encoding half of etcd/codec.h. Expected bodies are literal; each is also read back by a
+ * parser that did not write it. */
 #include "etcd/codec.h"
 #include "unit.h"
 
@@ -30,13 +30,13 @@ static void check_read_back(const char *body)
 	cJSON_Delete(root);
 }
 
-#define check_request(call, expected_path, expected_body, expected_mutation) \
-	do { \
-		assert_int_equal((call), 0); \
-		assert_string_equal(request.path, (expected_path)); \
-		assert_string_equal(buf_text(&request.body), (expected_body)); \
-		assert_int_equal(request.mutation, (expected_mutation)); \
-		check_read_back(buf_text(&request.body)); \
+#define check_request(call, expected_path, expected_body, expected_mutation)                       \
+	do {                                                                                       \
+		assert_int_equal((call), 0);                                                       \
+		assert_string_equal(request.path, (expected_path));                                \
+		assert_string_equal(buf_text(&request.body), (expected_body));                     \
+		assert_int_equal(request.mutation, (expected_mutation));                           \
+		check_read_back(buf_text(&request.body));                                          \
 	} while (0)
 
 static void test_put(void **state)
@@ -52,10 +52,11 @@ static void test_put(void **state)
 	op.ignore_value = true;
 	op.ignore_lease = true;
 	check_request(codec_encode_op(&request, &op), "/v3/kv/put",
-		"{\"key\":\"Zm9v\",\"prev_kv\":true,\"ignore_value\":true,\"ignore_lease\":true}", true);
-	op = (struct once_op){.kind = ONCE_OP_PUT, .key = once_str("foo")};
-	check_request(codec_encode_op(&request, &op), "/v3/kv/put", "{\"key\":\"Zm9v\",\"value\":\"\"}",
+		"{\"key\":\"Zm9v\",\"prev_kv\":true,\"ignore_value\":true,\"ignore_lease\":true}",
 		true);
+	op = (struct once_op){.kind = ONCE_OP_PUT, .key = once_str("foo")};
+	check_request(codec_encode_op(&request, &op), "/v3/kv/put",
+		"{\"key\":\"Zm9v\",\"value\":\"\"}", true);
 }
 
 static void test_range(void **state)
@@ -63,16 +64,28 @@ static void test_range(void **state)
 	struct once_op op = {.kind = ONCE_OP_RANGE, .key = once_str("foo")};
 
 	check_request(codec_encode_op(&request, &op), "/v3/kv/range", "{\"key\":\"Zm9v\"}", false);
-	op = (struct once_op){.kind = ONCE_OP_RANGE, .key = {"\0", 1}, .range_end = {"\0", 1},
-		.limit = 5000, .revision = INT64_MAX, .sort_order = ONCE_SORT_DESCEND,
-		.sort_target = ONCE_SORT_MOD, .serializable = true, .keys_only = true, .count_only = true,
-		.min_mod_revision = 1, .max_mod_revision = 2, .min_create_revision = 3,
+	op = (struct once_op){.kind = ONCE_OP_RANGE,
+		.key = {"\0", 1},
+		.range_end = {"\0", 1},
+		.limit = 5000,
+		.revision = INT64_MAX,
+		.sort_order = ONCE_SORT_DESCEND,
+		.sort_target = ONCE_SORT_MOD,
+		.serializable = true,
+		.keys_only = true,
+		.count_only = true,
+		.min_mod_revision = 1,
+		.max_mod_revision = 2,
+		.min_create_revision = 3,
 		.max_create_revision = 4};
 	check_request(codec_encode_op(&request, &op), "/v3/kv/range",
 		"{\"key\":\"AA==\",\"range_end\":\"AA==\",\"limit\":\"5000\","
-		"\"revision\":\"9223372036854775807\",\"sort_order\":\"DESCEND\",\"sort_target\":\"MOD\","
-		"\"serializable\":true,\"keys_only\":true,\"count_only\":true,\"min_mod_revision\":\"1\","
-		"\"max_mod_revision\":\"2\",\"min_create_revision\":\"3\",\"max_create_revision\":\"4\"}",
+		"\"revision\":\"9223372036854775807\",\"sort_order\":\"DESCEND\",\"sort_target\":"
+		"\"MOD\","
+		"\"serializable\":true,\"keys_only\":true,\"count_only\":true,\"min_mod_revision\":"
+		"\"1\","
+		"\"max_mod_revision\":\"2\",\"min_create_revision\":\"3\",\"max_create_revision\":"
+		"\"4\"}",
 		false);
 }
 
@@ -82,18 +95,23 @@ static void test_sort_names(void **state)
 	char expected[100];
 
 	for (int i = 0; i < 5; i++) {
-		struct once_op op = {.kind = ONCE_OP_RANGE, .key = once_str("foo"),
-			.sort_order = ONCE_SORT_ASCEND, .sort_target = (enum once_sort_target)i};
+		struct once_op op = {.kind = ONCE_OP_RANGE,
+			.key = once_str("foo"),
+			.sort_order = ONCE_SORT_ASCEND,
+			.sort_target = (enum once_sort_target)i};
 
 		(void)snprintf(expected, sizeof(expected),
-			"{\"key\":\"Zm9v\",\"sort_order\":\"ASCEND\",\"sort_target\":\"%s\"}", targets[i]);
+			"{\"key\":\"Zm9v\",\"sort_order\":\"ASCEND\",\"sort_target\":\"%s\"}",
+			targets[i]);
 		check_request(codec_encode_op(&request, &op), "/v3/kv/range", expected, false);
 	}
 }
 
 static void test_delete(void **state)
 {
-	struct once_op op = {.kind = ONCE_OP_DELETE, .key = once_str("a"), .range_end = once_str("b"),
+	struct once_op op = {.kind = ONCE_OP_DELETE,
+		.key = once_str("a"),
+		.range_end = once_str("b"),
 		.prev_kv = true};
 
 	check_request(codec_encode_op(&request, &op), "/v3/kv/deleterange",
@@ -117,14 +135,18 @@ static void test_every_compare_target_and_result(void **state)
 	for (int t = 0; t < 5; t++) {
 		for (int r = 0; r < 4; r++) {
 			struct once_compare compare = {.target = (enum once_compare_target)t,
-				.result = (enum once_compare_result)r, .key = once_str("foo"), .number = 7,
+				.result = (enum once_compare_result)r,
+				.key = once_str("foo"),
+				.number = 7,
 				.value = once_str("v1")};
 			struct once_txn txn = {.compares = &compare, .n_compares = 1};
 
 			(void)snprintf(expected, sizeof(expected),
-				"{\"compare\":[{\"key\":\"Zm9v\",\"target\":\"%s\",\"result\":\"%s\",\"%s\":\"%s\"}]}",
+				"{\"compare\":[{\"key\":\"Zm9v\",\"target\":\"%s\",\"result\":\"%"
+				"s\",\"%s\":\"%s\"}]}",
 				targets[t].name, results[r], targets[t].field, targets[t].value);
-			check_request(codec_encode_txn(&request, &txn), "/v3/kv/txn", expected, false);
+			check_request(
+				codec_encode_txn(&request, &txn), "/v3/kv/txn", expected, false);
 			assert_string_equal(buf_text(&request.shape), "(|)");
 		}
 	}
@@ -133,16 +155,20 @@ static void test_every_compare_target_and_result(void **state)
 /* The election: a literal of what etcd was seen to take. */
 static void test_a_guarded_txn(void **state)
 {
-	const struct once_compare compare = {.target = ONCE_COMPARE_CREATE, .key = once_str("leader")};
-	const struct once_op put = {.kind = ONCE_OP_PUT, .key = once_str("leader"),
-		.value = once_str("node1"), .lease = 4660};
+	const struct once_compare compare = {
+		.target = ONCE_COMPARE_CREATE, .key = once_str("leader")};
+	const struct once_op put = {.kind = ONCE_OP_PUT,
+		.key = once_str("leader"),
+		.value = once_str("node1"),
+		.lease = 4660};
 	const struct once_op range = {.kind = ONCE_OP_RANGE, .key = once_str("leader")};
 	const struct once_txn txn = {&compare, 1, &put, 1, &range, 1};
 
 	check_request(codec_encode_txn(&request, &txn), "/v3/kv/txn",
 		"{\"compare\":[{\"key\":\"bGVhZGVy\",\"target\":\"CREATE\",\"result\":\"EQUAL\","
 		"\"create_revision\":\"0\"}],\"success\":[{\"request_put\":{\"key\":\"bGVhZGVy\","
-		"\"value\":\"bm9kZTE=\",\"lease\":\"4660\"}}],\"failure\":[{\"request_range\":{\"key\":"
+		"\"value\":\"bm9kZTE=\",\"lease\":\"4660\"}}],\"failure\":[{\"request_range\":{"
+		"\"key\":"
 		"\"bGVhZGVy\"}}]}",
 		true);
 	assert_string_equal(buf_text(&request.shape), "(p|r)");
@@ -150,8 +176,11 @@ static void test_a_guarded_txn(void **state)
 
 static void test_nested_txn_and_compare_of_a_range(void **state)
 {
-	const struct once_compare compare = {.target = ONCE_COMPARE_LEASE, .result = ONCE_LESS,
-		.key = once_str("a"), .range_end = once_str("b"), .number = 1};
+	const struct once_compare compare = {.target = ONCE_COMPARE_LEASE,
+		.result = ONCE_LESS,
+		.key = once_str("a"),
+		.range_end = once_str("b"),
+		.number = 1};
 	const struct once_op range = {.kind = ONCE_OP_RANGE, .key = once_str("k")};
 	const struct once_op delete = {.kind = ONCE_OP_DELETE, .key = once_str("k")};
 	const struct once_txn inner = {&compare, 1, &delete, 1, &range, 1};
@@ -159,9 +188,12 @@ static void test_nested_txn_and_compare_of_a_range(void **state)
 	const struct once_txn txn = {NULL, 0, ops, 3, NULL, 0};
 
 	check_request(codec_encode_txn(&request, &txn), "/v3/kv/txn",
-		"{\"success\":[{\"request_range\":{\"key\":\"aw==\"}},{\"request_txn\":{\"compare\":[{\"key\":"
-		"\"YQ==\",\"range_end\":\"Yg==\",\"target\":\"LEASE\",\"result\":\"LESS\",\"lease\":\"1\"}],"
-		"\"success\":[{\"request_delete_range\":{\"key\":\"aw==\"}}],\"failure\":[{\"request_range\":"
+		"{\"success\":[{\"request_range\":{\"key\":\"aw==\"}},{\"request_txn\":{"
+		"\"compare\":[{\"key\":"
+		"\"YQ==\",\"range_end\":\"Yg==\",\"target\":\"LEASE\",\"result\":\"LESS\","
+		"\"lease\":\"1\"}],"
+		"\"success\":[{\"request_delete_range\":{\"key\":\"aw==\"}}],\"failure\":[{"
+		"\"request_range\":"
 		"{\"key\":\"aw==\"}}]}},{\"request_range\":{\"key\":\"aw==\"}}]}",
 		true);
 	assert_string_equal(buf_text(&request.shape), "(r(d|r)r|)");
@@ -169,13 +201,14 @@ static void test_nested_txn_and_compare_of_a_range(void **state)
 
 static void test_leases(void **state)
 {
-	check_request(codec_encode_lease_grant(&request, 10, 0), "/v3/lease/grant", "{\"TTL\":\"10\"}",
-		true);
+	check_request(codec_encode_lease_grant(&request, 10, 0), "/v3/lease/grant",
+		"{\"TTL\":\"10\"}", true);
 	check_request(codec_encode_lease_grant(&request, 10, -5), "/v3/lease/grant",
 		"{\"ID\":\"-5\",\"TTL\":\"10\"}", true);
 	check_request(codec_encode_lease_keepalive(&request, 7), "/v3/lease/keepalive",
 		"{\"ID\":\"7\"}", false);
-	check_request(codec_encode_lease_revoke(&request, 7), "/v3/lease/revoke", "{\"ID\":\"7\"}", true);
+	check_request(
+		codec_encode_lease_revoke(&request, 7), "/v3/lease/revoke", "{\"ID\":\"7\"}", true);
 	check_request(codec_encode_lease_time_to_live(&request, 7, true), "/v3/lease/timetolive",
 		"{\"ID\":\"7\",\"keys\":true}", false);
 	check_request(codec_encode_lease_time_to_live(&request, 7, false), "/v3/lease/timetolive",
@@ -186,7 +219,8 @@ static void test_leases(void **state)
 static void test_cluster_and_compaction(void **state)
 {
 	check_request(codec_encode_status(&request), "/v3/maintenance/status", "{}", false);
-	check_request(codec_encode_member_list(&request, false), "/v3/cluster/member/list", "{}", false);
+	check_request(
+		codec_encode_member_list(&request, false), "/v3/cluster/member/list", "{}", false);
 	check_request(codec_encode_member_list(&request, true), "/v3/cluster/member/list",
 		"{\"linearizable\":true}", false);
 	check_request(codec_encode_compaction(&request, 30, false), "/v3/kv/compaction",
@@ -217,7 +251,8 @@ static void test_watch_with_several_ranges_is_concatenated(void **state)
 	const int64_t revisions[] = {42, 0, 7};
 
 	check_request(codec_encode_watch(&request, ranges, revisions, 1, true), "/v3/watch",
-		"{\"create_request\":{\"key\":\"aw==\",\"range_end\":\"bA==\",\"start_revision\":\"42\","
+		"{\"create_request\":{\"key\":\"aw==\",\"range_end\":\"bA==\",\"start_revision\":"
+		"\"42\","
 		"\"watch_id\":\"1\",\"fragment\":true,\"progress_notify\":true,\"prev_kv\":true,"
 		"\"filters\":[\"NOPUT\"]}}",
 		false);
@@ -286,15 +321,19 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_range, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sort_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_delete, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_every_compare_target_and_result, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_every_compare_target_and_result, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_guarded_txn, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_nested_txn_and_compare_of_a_range, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_nested_txn_and_compare_of_a_range, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_leases, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cluster_and_compaction, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_authenticate_escapes_and_wipes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_watch_with_several_ranges_is_concatenated, setup,
-			teardown),
-		cmocka_unit_test_setup_teardown(test_nonsense_is_refused_and_leaves_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_authenticate_escapes_and_wipes, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_watch_with_several_ranges_is_concatenated, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_nonsense_is_refused_and_leaves_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sizes_are_limited, setup, teardown),
 	};
 

@@ -3,11 +3,13 @@
 #include "etcd/codec.h"
 #include "unit.h"
 
-#define H34 \
-	"\"header\":{\"cluster_id\":\"17163497475567447734\",\"member_id\":\"447728115104063408\"," \
+#define H34                                                                                        \
+	"\"header\":{\"cluster_id\":\"17163497475567447734\",\"member_id\":"                       \
+	"\"447728115104063408\","                                                                  \
 	"\"revision\":\"2\",\"raft_term\":\"3\"}"
-#define H35 \
-	"\"header\":{\"cluster_id\":\"17163497475567447734\", \"member_id\":\"447728115104063408\", " \
+#define H35                                                                                        \
+	"\"header\":{\"cluster_id\":\"17163497475567447734\", "                                    \
+	"\"member_id\":\"447728115104063408\", "                                                   \
 	"\"revision\":\"2\", \"raft_term\":\"3\"}"
 
 static struct codec_request request;
@@ -59,9 +61,11 @@ static void check_rejected(const char *body)
 	check_case(body, decode(200, body) == -EBADMSG);
 	check_case(body, response.error == -EBADMSG && response.outcome == ONCE_UNKNOWN);
 	check_case(body, response.message[0] != '\0');
-	check_case(body, !response.op.succeeded && response.op.n_kvs == 0 && response.op.n_results == 0);
+	check_case(body,
+		!response.op.succeeded && response.op.n_kvs == 0 && response.op.n_results == 0);
 	check_case(body, response.lease == 0 && response.ttl_s == 0 && response.cluster_id == 0);
-	check_case(body, reply.token == NULL && response.version == NULL && response.n_members == 0);
+	check_case(
+		body, reply.token == NULL && response.version == NULL && response.n_members == 0);
 }
 
 static void encode_op(enum once_op_kind kind)
@@ -100,7 +104,8 @@ static void test_put(void **state)
 		assert_int_equal(response.op.kind, ONCE_OP_PUT);
 		assert_int_equal(response.op.n_kvs, 0);
 	}
-	assert_int_equal(decode(200, "{" H34 ",\"prev_kv\":{\"key\":\"Zm9v\",\"mod_revision\":\"1\"}}"), 0);
+	assert_int_equal(
+		decode(200, "{" H34 ",\"prev_kv\":{\"key\":\"Zm9v\",\"mod_revision\":\"1\"}}"), 0);
 	assert_int_equal(response.op.n_kvs, 1);
 	check_text(response.op.kvs[0].key, "foo");
 	check_text(response.op.kvs[0].value, "");
@@ -110,12 +115,17 @@ static void test_put(void **state)
 static void test_range(void **state)
 {
 	static const char *const bodies[] = {
-		"{" H34 ",\"kvs\":[{\"key\":\"Zm9v\",\"create_revision\":\"2\",\"mod_revision\":\"4\","
-			"\"version\":\"3\",\"value\":\"YmFy\"},{\"key\":\"AP8=\",\"create_revision\":\"5\","
-			"\"mod_revision\":\"5\",\"version\":\"1\",\"lease\":\"-5\"}],\"more\":true,\"count\":\"7\"}",
-		"{" H35 ", \"kvs\":[{\"key\":\"Zm9v\", \"create_revision\":\"2\", \"mod_revision\":\"4\", "
-			"\"version\":\"3\", \"value\":\"YmFy\"}, {\"key\":\"AP8=\", \"create_revision\":\"5\", "
-			"\"mod_revision\":\"5\", \"version\":\"1\", \"lease\":\"-5\"}], \"more\":true, \"count\":\"7\"}",
+		"{" H34
+		",\"kvs\":[{\"key\":\"Zm9v\",\"create_revision\":\"2\",\"mod_revision\":\"4\","
+		"\"version\":\"3\",\"value\":\"YmFy\"},{\"key\":\"AP8=\",\"create_revision\":\"5\","
+		"\"mod_revision\":\"5\",\"version\":\"1\",\"lease\":\"-5\"}],\"more\":true,"
+		"\"count\":\"7\"}",
+		"{" H35
+		", \"kvs\":[{\"key\":\"Zm9v\", \"create_revision\":\"2\", \"mod_revision\":\"4\", "
+		"\"version\":\"3\", \"value\":\"YmFy\"}, {\"key\":\"AP8=\", "
+		"\"create_revision\":\"5\", "
+		"\"mod_revision\":\"5\", \"version\":\"1\", \"lease\":\"-5\"}], \"more\":true, "
+		"\"count\":\"7\"}",
 	};
 
 	encode_op(ONCE_OP_RANGE);
@@ -154,8 +164,10 @@ static void test_range_that_found_nothing(void **state)
 static void test_delete(void **state)
 {
 	encode_op(ONCE_OP_DELETE);
-	assert_int_equal(decode(200, "{" H34 ",\"deleted\":\"2\",\"prev_kvs\":[{\"key\":\"YQ==\"},{\"key\":"
-				     "\"Yg==\",\"value\":\"Yg==\"}]}"), 0);
+	assert_int_equal(
+		decode(200, "{" H34 ",\"deleted\":\"2\",\"prev_kvs\":[{\"key\":\"YQ==\"},{\"key\":"
+			    "\"Yg==\",\"value\":\"Yg==\"}]}"),
+		0);
 	check_header();
 	assert_int_equal(response.op.kind, ONCE_OP_DELETE);
 	assert_int_equal(response.op.count, 2);
@@ -168,10 +180,12 @@ static void test_delete(void **state)
 static void test_txn_that_succeeded(void **state)
 {
 	encode_txn("pr", "r");
-	assert_int_equal(decode(200,
-		"{" H34 ",\"succeeded\":true,\"responses\":[{\"response_put\":{\"header\":{\"revision\":\"10\"}}},"
-		"{\"response_range\":{\"header\":{\"revision\":\"10\"},\"kvs\":[{\"key\":\"aw==\"}],"
-		"\"count\":\"1\"}}]}"), 0);
+	assert_int_equal(decode(200, "{" H34 ",\"succeeded\":true,\"responses\":[{\"response_put\":"
+					     "{\"header\":{\"revision\":\"10\"}}},"
+				     "{\"response_range\":{\"header\":{\"revision\":\"10\"},"
+				     "\"kvs\":[{\"key\":\"aw==\"}],"
+				     "\"count\":\"1\"}}]}"),
+		0);
 	check_header();
 	assert_int_equal(response.op.kind, ONCE_OP_TXN);
 	assert_true(response.op.succeeded);
@@ -185,10 +199,15 @@ static void test_txn_that_succeeded(void **state)
 static void test_txn_whose_compare_failed(void **state)
 {
 	encode_txn("pp", "rd");
-	assert_int_equal(decode(200,
-		"{" H35 ", \"responses\":[{\"response_range\":{\"header\":{\"revision\":\"2\"}, \"kvs\":[{\"key\":"
-		"\"bGVhZGVy\", \"create_revision\":\"2\", \"lease\":\"4660\"}], \"count\":\"1\"}}, "
-		"{\"response_delete_range\":{\"header\":{\"revision\":\"2\"}}}]}"), 0);
+	assert_int_equal(
+		decode(200,
+			"{" H35
+			", \"responses\":[{\"response_range\":{\"header\":{\"revision\":\"2\"}, "
+			"\"kvs\":[{\"key\":"
+			"\"bGVhZGVy\", \"create_revision\":\"2\", \"lease\":\"4660\"}], "
+			"\"count\":\"1\"}}, "
+			"{\"response_delete_range\":{\"header\":{\"revision\":\"2\"}}}]}"),
+		0);
 	check_header();
 	assert_false(response.op.succeeded);
 	assert_int_equal(response.op.n_results, 2);
@@ -215,20 +234,24 @@ static void test_nested_txn(void **state)
 	const struct once_txn txn = {NULL, 0, ops, 2, ops, 1};
 
 	assert_int_equal(codec_encode_txn(&request, &txn), 0);
-	assert_int_equal(decode(200,
-		"{" H34 ",\"succeeded\":true,\"responses\":[{\"response_txn\":{\"header\":{},\"responses\":[{"
-		"\"response_range\":{\"count\":\"3\"}}]}},{\"response_range\":{\"count\":\"4\"}}]}"), 0);
+	assert_int_equal(decode(200, "{" H34 ",\"succeeded\":true,\"responses\":[{\"response_txn\":"
+					     "{\"header\":{},\"responses\":[{"
+				     "\"response_range\":{\"count\":\"3\"}}]}},{\"response_range\":"
+				     "{\"count\":\"4\"}}]}"),
+		0);
 	assert_int_equal(response.op.results[0].kind, ONCE_OP_TXN);
 	assert_false(response.op.results[0].succeeded);
 	assert_int_equal(response.op.results[0].results[0].count, 3);
 	assert_int_equal(response.op.results[1].count, 4);
-	assert_int_equal(decode(200,
-		"{" H34 ",\"responses\":[{\"response_txn\":{\"succeeded\":true,\"responses\":[{\"response_put\":"
-		"{}}]}}]}"), 0);
+	assert_int_equal(decode(200, "{" H34 ",\"responses\":[{\"response_txn\":{\"succeeded\":"
+					     "true,\"responses\":[{\"response_put\":"
+				     "{}}]}}]}"),
+		0);
 	assert_true(response.op.results[0].succeeded);
 	/* the inner branch taken has a put, not a range */
-	check_rejected("{" H34 ",\"responses\":[{\"response_txn\":{\"succeeded\":true,\"responses\":[{"
-		       "\"response_range\":{}}]}}]}");
+	check_rejected(
+		"{" H34 ",\"responses\":[{\"response_txn\":{\"succeeded\":true,\"responses\":[{"
+		"\"response_range\":{}}]}}]}");
 	check_rejected("{" H34 ",\"responses\":[{\"response_txn\":{\"succeeded\":true}}]}");
 }
 
@@ -238,15 +261,19 @@ static void test_txn_of_another_shape_is_rejected(void **state)
 	check_rejected("{" H34 ",\"succeeded\":true}");
 	check_rejected("{" H34 "}");
 	check_rejected("{" H34 ",\"succeeded\":true,\"responses\":[{\"response_put\":{}}]}");
-	check_rejected("{" H34 ",\"succeeded\":true,\"responses\":[{\"response_put\":{}},{\"response_put\":{}},"
-		       "{\"response_put\":{}}]}");
-	check_rejected("{" H34 ",\"succeeded\":true,\"responses\":[{\"response_put\":{}},{\"response_range\":{}}]}");
+	check_rejected(
+		"{" H34
+		",\"succeeded\":true,\"responses\":[{\"response_put\":{}},{\"response_put\":{}},"
+		"{\"response_put\":{}}]}");
+	check_rejected("{" H34 ",\"succeeded\":true,\"responses\":[{\"response_put\":{}},{"
+			       "\"response_range\":{}}]}");
 	check_rejected("{" H34 ",\"responses\":[{\"response_put\":{}}]}");
 	check_rejected("{" H34 ",\"responses\":[{}]}");
 	check_rejected("{" H34 ",\"responses\":[null]}");
 	check_rejected("{" H34 ",\"responses\":[1]}");
 	check_rejected("{" H34 ",\"responses\":{}}");
-	check_rejected("{" H34 ",\"succeeded\":\"true\",\"responses\":[{\"response_put\":{}},{\"response_put\":{}}]}");
+	check_rejected("{" H34 ",\"succeeded\":\"true\",\"responses\":[{\"response_put\":{}},{"
+			       "\"response_put\":{}}]}");
 	check_rejected("{" H34 ",\"succeeded\":1}");
 }
 
@@ -294,13 +321,17 @@ static void test_keepalive_of_a_lease_that_is_gone(void **state)
 static void test_keepalive_errors_of_both_forms(void **state)
 {
 	codec_encode_lease_keepalive(&request, 7);
-	assert_int_equal(decode(503, "{\"error\":{\"grpc_code\":14,\"http_code\":503,\"message\":\"etcdserver: no "
-				     "leader\",\"http_status\":\"Service Unavailable\"}}"), -EHOSTUNREACH);
-	assert_int_equal(decode(200, "{\"error\":{\"code\":14,\"message\":\"etcdserver: no leader\"}}\n"),
+	assert_int_equal(decode(503, "{\"error\":{\"grpc_code\":14,\"http_code\":503,\"message\":"
+				     "\"etcdserver: no "
+				     "leader\",\"http_status\":\"Service Unavailable\"}}"),
+		-EHOSTUNREACH);
+	assert_int_equal(
+		decode(200, "{\"error\":{\"code\":14,\"message\":\"etcdserver: no leader\"}}\n"),
 		-EHOSTUNREACH);
 	assert_int_equal(response.outcome, ONCE_UNKNOWN);
 	assert_string_equal(response.message, "etcdserver: no leader");
-	assert_int_equal(decode(200, "{\"error\":{\"code\":16,\"message\":\"etcdserver: invalid auth token\"}}\n"),
+	assert_int_equal(decode(200, "{\"error\":{\"code\":16,\"message\":\"etcdserver: invalid "
+				     "auth token\"}}\n"),
 		-EACCES);
 	assert_int_equal(response.outcome, ONCE_NOT_APPLIED);
 }
@@ -310,10 +341,14 @@ static void test_revoke(void **state)
 	codec_encode_lease_revoke(&request, 7);
 	assert_int_equal(decode(200, "{" H34 "}"), 0);
 	check_header();
-	assert_int_equal(decode(404, "{\"error\":\"etcdserver: requested lease not found\",\"message\":"
-				     "\"etcdserver: requested lease not found\",\"code\":5}"), -ENOENT);
+	assert_int_equal(
+		decode(404, "{\"error\":\"etcdserver: requested lease not found\",\"message\":"
+			    "\"etcdserver: requested lease not found\",\"code\":5}"),
+		-ENOENT);
 	assert_int_equal(response.outcome, ONCE_APPLIED);
-	assert_int_equal(decode(404, "{\"code\":5, \"message\":\"etcdserver: requested lease not found\"}"), -ENOENT);
+	assert_int_equal(
+		decode(404, "{\"code\":5, \"message\":\"etcdserver: requested lease not found\"}"),
+		-ENOENT);
 	assert_int_equal(response.outcome, ONCE_APPLIED);
 	assert_int_equal(decode(404, "{\"code\":5, \"message\":\"Not Found\"}"), -EPROTO);
 	assert_int_equal(response.outcome, ONCE_UNKNOWN);
@@ -322,8 +357,11 @@ static void test_revoke(void **state)
 static void test_time_to_live(void **state)
 {
 	codec_encode_lease_time_to_live(&request, 7, true);
-	assert_int_equal(decode(200, "{" H34 ",\"ID\":\"7\",\"TTL\":\"9\",\"grantedTTL\":\"10\",\"keys\":[\"Zm9v\","
-				     "\"AA==\"]}"), 0);
+	assert_int_equal(
+		decode(200, "{" H34
+			    ",\"ID\":\"7\",\"TTL\":\"9\",\"grantedTTL\":\"10\",\"keys\":[\"Zm9v\","
+			    "\"AA==\"]}"),
+		0);
 	check_header();
 	assert_int_equal(response.ttl_s, 9);
 	assert_int_equal(response.granted_ttl_s, 10);
@@ -358,17 +396,21 @@ static void test_authenticate(void **state)
 	assert_true(reply.arena.secret);
 	check_rejected("{" H34 "}");
 	check_rejected("{" H34 ",\"token\":\"\"}");
-	assert_int_equal(decode(412, "{\"error\":\"etcdserver: authentication is not enabled\",\"message\":"
-				     "\"etcdserver: authentication is not enabled\",\"code\":9}"), -EINVAL);
+	assert_int_equal(
+		decode(412, "{\"error\":\"etcdserver: authentication is not enabled\",\"message\":"
+			    "\"etcdserver: authentication is not enabled\",\"code\":9}"),
+		-EINVAL);
 	assert_int_equal(response.grpc_code, 9);
 }
 
 static void test_status(void **state)
 {
 	codec_encode_status(&request);
-	assert_int_equal(decode(200,
-		"{" H34 ",\"version\":\"3.4.23\",\"dbSize\":\"36864\",\"leader\":\"447728115104063408\","
-		"\"raftIndex\":\"44\",\"raftTerm\":\"2\",\"raftAppliedIndex\":\"43\",\"dbSizeInUse\":\"36863\"}"), 0);
+	assert_int_equal(decode(200, "{" H34 ",\"version\":\"3.4.23\",\"dbSize\":\"36864\","
+					     "\"leader\":\"447728115104063408\","
+				     "\"raftIndex\":\"44\",\"raftTerm\":\"2\",\"raftAppliedIndex\":"
+				     "\"43\",\"dbSizeInUse\":\"36863\"}"),
+		0);
 	check_header();
 	assert_string_equal(response.version, "3.4.23");
 	assert_int_equal(response.leader, 447728115104063408);
@@ -378,9 +420,10 @@ static void test_status(void **state)
 	assert_int_equal(response.raft_applied_index, 43);
 	assert_int_equal(response.n_errors, 0);
 	assert_false(response.is_learner);
-	assert_int_equal(decode(200,
-		"{" H35 ", \"version\":\"3.5.16\", \"isLearner\":true, \"errors\":[\"etcdserver: no leader\", "
-		"\"memberID:447728115104063408 alarm:NOSPACE \"]}"), 0);
+	assert_int_equal(decode(200, "{" H35 ", \"version\":\"3.5.16\", \"isLearner\":true, "
+					     "\"errors\":[\"etcdserver: no leader\", "
+				     "\"memberID:447728115104063408 alarm:NOSPACE \"]}"),
+		0);
 	assert_int_equal(response.leader, 0);
 	assert_int_equal(response.n_errors, 2);
 	assert_string_equal(response.errors[0], "etcdserver: no leader");
@@ -391,11 +434,14 @@ static void test_status(void **state)
 static void test_member_list(void **state)
 {
 	codec_encode_member_list(&request, true);
-	assert_int_equal(decode(200,
-		"{\"header\":{\"cluster_id\":\"17163497475567447734\",\"member_id\":\"447728115104063408\","
-		"\"raft_term\":\"2\"},\"members\":[{\"ID\":\"17163497475567447735\",\"name\":\"n0\",\"peerURLs\":["
-		"\"http://a:1\",\"http://b:1\"],\"clientURLs\":[\"http://a:2\"]},{\"ID\":\"2\",\"peerURLs\":["
-		"\"http://c:1\"],\"isLearner\":true}]}"), 0);
+	assert_int_equal(decode(200, "{\"header\":{\"cluster_id\":\"17163497475567447734\","
+				     "\"member_id\":\"447728115104063408\","
+				     "\"raft_term\":\"2\"},\"members\":[{\"ID\":"
+				     "\"17163497475567447735\",\"name\":\"n0\",\"peerURLs\":["
+				     "\"http://a:1\",\"http://b:1\"],\"clientURLs\":[\"http://"
+				     "a:2\"]},{\"ID\":\"2\",\"peerURLs\":["
+				     "\"http://c:1\"],\"isLearner\":true}]}"),
+		0);
 	assert_int_equal(response.revision, 0);
 	assert_int_equal(response.n_members, 2);
 	assert_true(response.members[0].id == UINT64_C(17163497475567447735));
@@ -416,23 +462,46 @@ static void test_compaction(void **state)
 	codec_encode_compaction(&request, 30, false);
 	assert_int_equal(decode(200, "{" H34 "}"), 0);
 	check_header();
-	assert_int_equal(decode(400, "{\"code\":11, \"message\":\"etcdserver: mvcc: required revision has been "
-				     "compacted\"}"), -ESTALE);
+	assert_int_equal(
+		decode(400,
+			"{\"code\":11, \"message\":\"etcdserver: mvcc: required revision has been "
+			"compacted\"}"),
+		-ESTALE);
 	assert_int_equal(response.outcome, ONCE_NOT_APPLIED);
 }
 
 static void test_what_is_no_answer_of_etcd_is_rejected(void **state)
 {
 	static const char *const bodies[] = {
-		"", "null", "[]", "{}", "\"header\"", "{\"header\":null}", "{\"header\":[]}", "{\"header\":{}", "{" H34,
-		"{" H34 "}{" H34 "}", "{" H34 "} x", "{" H34 "," H34 "}", "<html>502</html>", "OK",
+		"",
+		"null",
+		"[]",
+		"{}",
+		"\"header\"",
+		"{\"header\":null}",
+		"{\"header\":[]}",
+		"{\"header\":{}",
+		"{" H34,
+		"{" H34 "}{" H34 "}",
+		"{" H34 "} x",
+		"{" H34 "," H34 "}",
+		"<html>502</html>",
+		"OK",
 		"{\"code\":5, \"message\":\"etcdserver: requested lease not found\"}",
-		"{\"header\":{\"cluster_id\":\"-1\"}}", "{\"header\":{\"revision\":\"x\"}}",
-		"{" H34 ",\"kvs\":[1]}", "{" H34 ",\"kvs\":[null]}", "{" H34 ",\"kvs\":{}}", "{" H34 ",\"kvs\":[[]]}",
-		"{" H34 ",\"kvs\":[{\"key\":\"Zm8\"}]}", "{" H34 ",\"kvs\":[{\"key\":7}]}",
-		"{" H34 ",\"kvs\":[{\"mod_revision\":\"1.5\"}]}", "{" H34 ",\"count\":\"9223372036854775808\"}",
-		"{" H34 ",\"count\":9007199254740993}", "{" H34 ",\"more\":\"true\"}",
-		"{" H34 ",\"kvs\":[{\"key\":\"Zm9v\",\"key\":\"Zm9v\"}]}", "{" H34 ",\"x\":\"a\\u0000b\"}",
+		"{\"header\":{\"cluster_id\":\"-1\"}}",
+		"{\"header\":{\"revision\":\"x\"}}",
+		"{" H34 ",\"kvs\":[1]}",
+		"{" H34 ",\"kvs\":[null]}",
+		"{" H34 ",\"kvs\":{}}",
+		"{" H34 ",\"kvs\":[[]]}",
+		"{" H34 ",\"kvs\":[{\"key\":\"Zm8\"}]}",
+		"{" H34 ",\"kvs\":[{\"key\":7}]}",
+		"{" H34 ",\"kvs\":[{\"mod_revision\":\"1.5\"}]}",
+		"{" H34 ",\"count\":\"9223372036854775808\"}",
+		"{" H34 ",\"count\":9007199254740993}",
+		"{" H34 ",\"more\":\"true\"}",
+		"{" H34 ",\"kvs\":[{\"key\":\"Zm9v\",\"key\":\"Zm9v\"}]}",
+		"{" H34 ",\"x\":\"a\\u0000b\"}",
 	};
 
 	encode_op(ONCE_OP_RANGE);
@@ -445,8 +514,10 @@ static void test_another_status_without_an_error_of_etcd(void **state)
 	encode_op(ONCE_OP_PUT);
 	assert_int_equal(decode(404, "Not Found\n"), -EBADMSG);
 	assert_int_equal(response.outcome, ONCE_UNKNOWN);
-	assert_string_equal(response.message, "the answer (HTTP 404) is not etcd's: Not Found\\x0a");
-	assert_int_equal(decode(503, "{\"health\":\"false\",\"reason\":\"RAFT NO LEADER\"}"), -EBADMSG);
+	assert_string_equal(
+		response.message, "the answer (HTTP 404) is not etcd's: Not Found\\x0a");
+	assert_int_equal(
+		decode(503, "{\"health\":\"false\",\"reason\":\"RAFT NO LEADER\"}"), -EBADMSG);
 	assert_int_equal(decode(500, "{" H34 "}"), -EBADMSG);
 	assert_int_equal(decode(204, ""), -EBADMSG);
 	assert_string_equal(response.message, "the answer (HTTP 204) is not etcd's");
@@ -479,7 +550,9 @@ static void test_messages_are_escaped_and_cut(void **state)
 static void test_unknown_fields_are_ignored(void **state)
 {
 	encode_op(ONCE_OP_RANGE);
-	assert_int_equal(decode(200, "{\"new\":[1,{}]," H34 ",\"Count\":true,\"kvs\":null,\"hash\":2624315859}"), 0);
+	assert_int_equal(decode(200, "{\"new\":[1,{}]," H34
+				     ",\"Count\":true,\"kvs\":null,\"hash\":2624315859}"),
+		0);
 	check_header();
 }
 
@@ -513,7 +586,8 @@ static void test_deepest_txn_that_may_be_asked_can_be_answered(void **state)
 			ops[i] = (struct once_op){.kind = ONCE_OP_TXN, .txn = &txns[i + 1]};
 		txns[i] = (struct once_txn){.success = &ops[i], .n_success = 1};
 		if (i < CODEC_TXN_DEPTH_MAX)
-			buf_puts(&body, "{\"response_txn\":{\"header\":{},\"succeeded\":true,\"responses\":[");
+			buf_puts(&body, "{\"response_txn\":{\"header\":{},\"succeeded\":true,"
+					"\"responses\":[");
 	}
 	buf_puts(&body, "{\"response_range\":{\"header\":{},\"kvs\":[{\"key\":\"aw==\"}]}}");
 	for (int i = 0; i < CODEC_TXN_DEPTH_MAX; i++)

@@ -2,11 +2,13 @@
 #include "etcd/codec.h"
 #include "unit.h"
 
-#define H \
-	"\"header\":{\"cluster_id\":\"17163497475567447734\",\"member_id\":\"447728115104063408\"," \
+#define H                                                                                          \
+	"\"header\":{\"cluster_id\":\"17163497475567447734\",\"member_id\":"                       \
+	"\"447728115104063408\","                                                                  \
 	"\"revision\":\"9\",\"raft_term\":\"2\"}"
-#define H_WITHOUT_REVISION \
-	"\"header\":{\"cluster_id\":\"17163497475567447734\",\"member_id\":\"447728115104063408\"," \
+#define H_WITHOUT_REVISION                                                                         \
+	"\"header\":{\"cluster_id\":\"17163497475567447734\",\"member_id\":"                       \
+	"\"447728115104063408\","                                                                  \
 	"\"raft_term\":\"2\"}"
 
 static struct codec_watch_line line;
@@ -44,11 +46,15 @@ static void test_created(void **state)
 
 static void test_events(void **state)
 {
-	assert_int_equal(decode(
-		"{\"result\":{" H ",\"watch_id\":\"1\",\"events\":[{\"kv\":{\"key\":\"aw==\",\"create_revision\":\"2\","
-		"\"mod_revision\":\"3\",\"version\":\"2\",\"value\":\"djE=\",\"lease\":\"7\"},\"prev_kv\":{\"key\":"
-		"\"aw==\",\"mod_revision\":\"2\"}},{\"type\":\"DELETE\",\"kv\":{\"key\":\"aw==\",\"mod_revision\":\"4\"}},"
-		"{\"type\":\"PUT\",\"kv\":{\"key\":\"bA==\",\"mod_revision\":\"4\"}}]}}"), 0);
+	assert_int_equal(
+		decode("{\"result\":{" H ",\"watch_id\":\"1\",\"events\":[{\"kv\":{\"key\":\"aw=="
+					 "\",\"create_revision\":\"2\","
+		       "\"mod_revision\":\"3\",\"version\":\"2\",\"value\":\"djE=\",\"lease\":"
+		       "\"7\"},\"prev_kv\":{\"key\":"
+		       "\"aw==\",\"mod_revision\":\"2\"}},{\"type\":\"DELETE\",\"kv\":{\"key\":"
+		       "\"aw==\",\"mod_revision\":\"4\"}},"
+		       "{\"type\":\"PUT\",\"kv\":{\"key\":\"bA==\",\"mod_revision\":\"4\"}}]}}"),
+		0);
 	assert_int_equal(line.what, CODEC_WATCH_EVENTS);
 	assert_int_equal(line.watch_id, 1);
 	assert_int_equal(line.n_events, 3);
@@ -68,8 +74,10 @@ static void test_events(void **state)
 
 static void test_fragment(void **state)
 {
-	assert_int_equal(decode("{\"result\":{" H ",\"events\":[{\"kv\":{\"key\":\"aw==\",\"mod_revision\":\"2\"}}],"
-				"\"fragment\":true}}"), 0);
+	assert_int_equal(decode("{\"result\":{" H
+				",\"events\":[{\"kv\":{\"key\":\"aw==\",\"mod_revision\":\"2\"}}],"
+				"\"fragment\":true}}"),
+		0);
 	assert_true(line.fragment);
 }
 
@@ -85,7 +93,9 @@ static void test_progress(void **state)
 
 static void test_canceled_by_compaction(void **state)
 {
-	assert_int_equal(decode("{\"result\":{" H_WITHOUT_REVISION ",\"canceled\":true,\"compact_revision\":\"30\"}}"), 0);
+	assert_int_equal(decode("{\"result\":{" H_WITHOUT_REVISION
+				",\"canceled\":true,\"compact_revision\":\"30\"}}"),
+		0);
 	assert_int_equal(line.what, CODEC_WATCH_CANCELED);
 	assert_int_equal(line.compact_revision, 30);
 	assert_int_equal(line.error, -ESTALE);
@@ -116,14 +126,16 @@ static void test_refused(void **state)
 
 	for (size_t i = 0; i < LENGTH(refusals); i++) {
 		(void)snprintf(text, sizeof(text),
-			"{\"result\":{" H ",\"watch_id\":\"-1\",\"created\":true,\"canceled\":true,\"cancel_reason\":\"%s\"}}",
+			"{\"result\":{" H ",\"watch_id\":\"-1\",\"created\":true,\"canceled\":true,"
+					  "\"cancel_reason\":\"%s\"}}",
 			refusals[i].reason);
 		check_case(text, decode(text) == 0);
 		check_case(text, line.what == CODEC_WATCH_CANCELED);
 		check_case(text, line.error == refusals[i].error);
 		check_case(text, line.grpc_code == refusals[i].grpc_code);
 		check_case(text, line.watch_id == -1);
-		check_case(text, *refusals[i].reason == '\0' || strcmp(line.message, refusals[i].reason) == 0);
+		check_case(text, *refusals[i].reason == '\0' ||
+					 strcmp(line.message, refusals[i].reason) == 0);
 	}
 	assert_int_equal(decode("{\"result\":{" H ",\"watch_id\":\"9\",\"canceled\":true}}"), 0);
 	assert_int_equal(line.what, CODEC_WATCH_CANCELED);
@@ -135,15 +147,19 @@ static const struct {
 	int grpc_code, error;
 	const char *message;
 } errors[] = {
-	{"{\"error\":{\"grpc_code\":14,\"http_code\":503,\"message\":\"etcdserver: no leader\",\"http_status\":"
-	 "\"Service Unavailable\"}}", 14, -EHOSTUNREACH, "etcdserver: no leader"},
-	{"{\"error\":{\"code\":14,\"message\":\"etcdserver: no leader\"}}", 14, -EHOSTUNREACH, "etcdserver: no leader"},
-	{"{\"error\":{\"code\":13,\"message\":\"server closed the stream without sending trailers\"}}", 13,
-	 -ECONNRESET, "server closed the stream without sending trailers"},
-	{"{\"error\":{\"grpc_code\":14,\"http_code\":503,\"message\":\"transport is closing\"}}", 14, -ECONNRESET,
-	 "transport is closing"},
+	{"{\"error\":{\"grpc_code\":14,\"http_code\":503,\"message\":\"etcdserver: no "
+	 "leader\",\"http_status\":"
+	 "\"Service Unavailable\"}}",
+		14, -EHOSTUNREACH, "etcdserver: no leader"},
+	{"{\"error\":{\"code\":14,\"message\":\"etcdserver: no leader\"}}", 14, -EHOSTUNREACH,
+		"etcdserver: no leader"},
+	{"{\"error\":{\"code\":13,\"message\":\"server closed the stream without sending "
+	 "trailers\"}}",
+		13, -ECONNRESET, "server closed the stream without sending trailers"},
+	{"{\"error\":{\"grpc_code\":14,\"http_code\":503,\"message\":\"transport is closing\"}}",
+		14, -ECONNRESET, "transport is closing"},
 	{"{\"error\":{\"code\":4,\"message\":\"context deadline exceeded\"}}", 4, -ETIMEDOUT,
-	 "context deadline exceeded"},
+		"context deadline exceeded"},
 };
 
 static void test_stream_errors(void **state)
@@ -160,17 +176,32 @@ static void test_stream_errors(void **state)
 static void test_nonsense_is_rejected(void **state)
 {
 	static const char *const bad[] = {
-		"", "{}", "[]", "x", "{\"result\":{}}", "{\"result\":null}", "{\"result\":[]}", "{\"error\":{}}", "{\"error\":7}",
-		"{\"result\":{" H "}", "{\"result\":{" H "}}{\"result\":{" H "}}",
-		"{\"result\":{" H ",\"created\":\"true\"}}", "{\"result\":{" H ",\"watch_id\":\"x\"}}",
-		"{\"result\":{" H ",\"events\":{}}}", "{\"result\":{" H ",\"events\":[{}]}}",
+		"",
+		"{}",
+		"[]",
+		"x",
+		"{\"result\":{}}",
+		"{\"result\":null}",
+		"{\"result\":[]}",
+		"{\"error\":{}}",
+		"{\"error\":7}",
+		"{\"result\":{" H "}",
+		"{\"result\":{" H "}}{\"result\":{" H "}}",
+		"{\"result\":{" H ",\"created\":\"true\"}}",
+		"{\"result\":{" H ",\"watch_id\":\"x\"}}",
+		"{\"result\":{" H ",\"events\":{}}}",
+		"{\"result\":{" H ",\"events\":[{}]}}",
 		"{\"result\":{" H ",\"events\":[null]}}",
 		"{\"result\":{" H ",\"events\":[{\"kv\":{\"key\":\"aw==\"}}]}}",
-		"{\"result\":{" H ",\"events\":[{\"kv\":{\"key\":\"aw==\",\"mod_revision\":\"-1\"}}]}}",
-		"{\"result\":{" H ",\"events\":[{\"type\":\"MOVE\",\"kv\":{\"mod_revision\":\"1\"}}]}}",
+		"{\"result\":{" H
+		",\"events\":[{\"kv\":{\"key\":\"aw==\",\"mod_revision\":\"-1\"}}]}}",
+		"{\"result\":{" H
+		",\"events\":[{\"type\":\"MOVE\",\"kv\":{\"mod_revision\":\"1\"}}]}}",
 		"{\"result\":{" H ",\"events\":[{\"type\":1,\"kv\":{\"mod_revision\":\"1\"}}]}}",
-		"{\"result\":{" H ",\"created\":true,\"events\":[{\"kv\":{\"mod_revision\":\"1\"}}]}}",
-		"{\"result\":{" H ",\"canceled\":true,\"events\":[{\"kv\":{\"mod_revision\":\"1\"}}]}}",
+		"{\"result\":{" H
+		",\"created\":true,\"events\":[{\"kv\":{\"mod_revision\":\"1\"}}]}}",
+		"{\"result\":{" H
+		",\"canceled\":true,\"events\":[{\"kv\":{\"mod_revision\":\"1\"}}]}}",
 		"{\"result\":{" H ",\"events\":[{\"kv\":{\"mod_revision\":\"1\"},\"prev_kv\":7}]}}",
 	};
 
@@ -186,7 +217,8 @@ static void test_refusal_by_status(void **state)
 	assert_int_equal(line.what, CODEC_WATCH_ERROR);
 	assert_int_equal(line.error, -EHOSTUNREACH);
 	codec_watch_line_fini(&line);
-	body = "{\"error\":\"etcdserver: permission denied\",\"message\":\"etcdserver: permission denied\",\"code\":7}";
+	body = "{\"error\":\"etcdserver: permission denied\",\"message\":\"etcdserver: permission "
+	       "denied\",\"code\":7}";
 	assert_int_equal(codec_watch_refusal(&line, 403, body, strlen(body)), 0);
 	assert_int_equal(line.error, -EPERM);
 	codec_watch_line_fini(&line);

@@ -23,7 +23,8 @@ static const struct {
 		ONCE_NOT_APPLIED},
 	{S "mvcc: database space exceeded", 8, 429, 429, -ENOSPC, ONCE_NOT_APPLIED},
 	{S "too many requests", 8, 429, 429, -EAGAIN, ONCE_NOT_APPLIED},
-	{"grpc: trying to send message larger than max (3 vs. 2)", 8, 429, 429, -E2BIG, ONCE_UNKNOWN},
+	{"grpc: trying to send message larger than max (3 vs. 2)", 8, 429, 429, -E2BIG,
+		ONCE_UNKNOWN},
 	{S "mvcc: required revision has been compacted", 11, 400, 400, -ESTALE, ONCE_NOT_APPLIED},
 	{S "mvcc: required revision is a future revision", 11, 400, 400, -ERANGE, ONCE_NOT_APPLIED},
 	{S "too large lease TTL", 11, 400, 400, -EINVAL, ONCE_NOT_APPLIED},
@@ -40,7 +41,8 @@ static const struct {
 	{S "not leader", 9, 412, 400, -EHOSTUNREACH, ONCE_NOT_APPLIED},
 	{"context deadline exceeded", 4, 504, 504, -ETIMEDOUT, ONCE_UNKNOWN},
 	{"context deadline exceeded", 2, 500, 500, -ETIMEDOUT, ONCE_UNKNOWN},
-	{"stream terminated by RST_STREAM with error code: CANCEL", 4, 0, 504, -ETIMEDOUT, ONCE_UNKNOWN},
+	{"stream terminated by RST_STREAM with error code: CANCEL", 4, 0, 504, -ETIMEDOUT,
+		ONCE_UNKNOWN},
 	{S "no leader", 14, 503, 503, -EHOSTUNREACH, ONCE_UNKNOWN},
 	{S "request timed out", 14, 503, 503, -ETIMEDOUT, ONCE_UNKNOWN},
 	{S "request timed out, possibly due to previous leader failure", 14, 503, 503, -ETIMEDOUT,
@@ -49,11 +51,14 @@ static const struct {
 	{"OK: HTTP status code 200; transport: missing content-type field", 2, 500, 0, -ECONNRESET,
 		ONCE_UNKNOWN},
 	{"malformed header: missing HTTP content-type", 2, 0, 500, -ECONNRESET, ONCE_UNKNOWN},
-	{"unexpected HTTP status code received from server: 200 (OK); malformed header: missing HTTP "
-	 "content-type", 2, 0, 500, -ECONNRESET, ONCE_UNKNOWN},
+	{"unexpected HTTP status code received from server: 200 (OK); malformed header: missing "
+	 "HTTP "
+	 "content-type",
+		2, 0, 500, -ECONNRESET, ONCE_UNKNOWN},
 	{"transport is closing", 14, 503, 0, -ECONNRESET, ONCE_UNKNOWN},
 	{"error reading from server: EOF", 14, 0, 503, -ECONNRESET, ONCE_UNKNOWN},
-	{"server closed the stream without sending trailers", 13, 500, 500, -ECONNRESET, ONCE_UNKNOWN},
+	{"server closed the stream without sending trailers", 13, 500, 500, -ECONNRESET,
+		ONCE_UNKNOWN},
 	{"election: not leader", 2, 500, 500, -EPROTO, ONCE_UNKNOWN},
 	{"Not Found", 5, 0, 404, -EPROTO, ONCE_UNKNOWN},
 	{"Method Not Allowed", 12, 0, 501, -EPROTO, ONCE_UNKNOWN},
@@ -93,12 +98,16 @@ static void test_every_row_in_the_words_of_both_versions(void **state)
 
 		if (rows[i].http_34) {
 			(void)snprintf(body, sizeof(body),
-				"{\"error\":\"%s\",\"message\":\"%s\",\"code\":%d}", message, message, code);
-			check_body(body, message, code, rows[i].http_34, rows[i].error, rows[i].outcome);
+				"{\"error\":\"%s\",\"message\":\"%s\",\"code\":%d}", message,
+				message, code);
+			check_body(body, message, code, rows[i].http_34, rows[i].error,
+				rows[i].outcome);
 		}
 		if (rows[i].http_35) {
-			(void)snprintf(body, sizeof(body), "{\"code\":%d, \"message\":\"%s\"}", code, message);
-			check_body(body, message, code, rows[i].http_35, rows[i].error, rows[i].outcome);
+			(void)snprintf(body, sizeof(body), "{\"code\":%d, \"message\":\"%s\"}",
+				code, message);
+			check_body(body, message, code, rows[i].http_35, rows[i].error,
+				rows[i].outcome);
 		}
 	}
 }
@@ -113,10 +122,10 @@ static void test_literal_bodies(void **state)
 	check_body("{\"error\":{\"grpc_code\":14,\"http_code\":503,\"message\":\"etcdserver: no "
 		   "leader\",\"http_status\":\"Service Unavailable\"}}",
 		S "no leader", 14, 503, -EHOSTUNREACH, ONCE_UNKNOWN);
-	check_body("{\"error\":{\"code\":14,\"message\":\"etcdserver: no leader\"}}\n", S "no leader",
-		14, 503, -EHOSTUNREACH, ONCE_UNKNOWN);
-	check_body("{\"error\":\"permission denied\",\"code\":7}", "permission denied", 7, 403, -EPERM,
-		ONCE_NOT_APPLIED);
+	check_body("{\"error\":{\"code\":14,\"message\":\"etcdserver: no leader\"}}\n",
+		S "no leader", 14, 503, -EHOSTUNREACH, ONCE_UNKNOWN);
+	check_body("{\"error\":\"permission denied\",\"code\":7}", "permission denied", 7, 403,
+		-EPERM, ONCE_NOT_APPLIED);
 	check_body("{\"code\":7}", "", 7, 403, -EPERM, ONCE_NOT_APPLIED);
 }
 
@@ -161,8 +170,8 @@ static void test_grpc_names(void **state)
 static void test_every_error_of_the_header_has_words(void **state)
 {
 	static const int errors[] = {-ENOENT, -EACCES, -EPERM, -EEXIST, -ENOSPC, -E2BIG, -ESTALE,
-		-ERANGE, -EINVAL, -EAGAIN, -EHOSTUNREACH, -ETIMEDOUT, -EBADMSG, -ECONNRESET, -EPROTO,
-		-EKEYREJECTED, -EREMCHG};
+		-ERANGE, -EINVAL, -EAGAIN, -EHOSTUNREACH, -ETIMEDOUT, -EBADMSG, -ECONNRESET,
+		-EPROTO, -EKEYREJECTED, -EREMCHG};
 
 	for (size_t i = 0; i < LENGTH(errors); i++) {
 		assert_string_not_equal(once_strerror(errors[i]), "unknown error");

@@ -13,7 +13,7 @@ static int digits(const struct list *list)
 	const struct list *i;
 	int sum = 0;
 
-	list_foreach(i, list)
+	list_foreach (i, list)
 		sum = sum * 10 + list_entry(i, const struct item, link)->n;
 	return sum;
 }
@@ -67,7 +67,7 @@ static void test_safe_walk_survives_removal(void **state)
 	struct item items[3];
 
 	fill(&list, items, 3);
-	list_foreach_safe(i, next, &list) {
+	list_foreach_safe (i, next, &list) {
 		list_remove(i);
 		memset(i, 0x55, sizeof(*i));
 	}

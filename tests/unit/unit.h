@@ -18,10 +18,10 @@
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* For tables: names the case before the test fails. */
-#define check_case(name, condition) \
-	do { \
-		if (!(condition)) \
-			fail_msg("case \"%s\": %s", (name), #condition); \
+#define check_case(name, condition)                                                                \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			fail_msg("case \"%s\": %s", (name), #condition);                           \
 	} while (0)
 
 #endif
