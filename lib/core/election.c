@@ -191,6 +191,11 @@ static void enter_releasing(struct election *e, int64_t token)
 	struct election_action a = {.kind = ELECTION_RELEASE, .token = token};
 
 	a.clean = e->ready;
+	/* The term before may have written its own late, after this one began: known to be older, it
+	 * may be overwritten. */
+	a.clean_before = token;
+	if (e->view.clean < token)
+		a.clean_before = max64(token, e->revisions[ELECTION_KEY_CLEAN] + 1);
 	a.reserve = e->reserve;
 	enter(e, ELECTION_RELEASING);
 	e->ending_since = e->now;
@@ -484,6 +489,17 @@ static int64_t seize_due_in(struct election *e)
 	return max64(v_with_drift(e) - silent, left(e, e->request.asked, pace(e, e->request.failures)));
 }
 
+/* What an acquire's answer is compared with. The watch may show the acquire before its answer does, and
+ * then the view holds this node's own term already. */
+static void remember_last(struct election *e)
+{
+	bool its_beat = e->view.beat.incarnation == e->view.epoch.incarnation;
+
+	e->last.epoch = e->view.epoch.mod;
+	e->last.beat = its_beat ? e->view.beat.mod : 0;
+	e->last.beat_seen = e->beat_seen;
+}
+
 static void follow_advance(struct election *e)
 {
 	struct election_action a = {0};
@@ -501,6 +517,7 @@ static void follow_advance(struct election *e)
 	} else if (e->view.leader.create == 0) {
 		if (!may_campaign(e) || left(e, e->request.asked, pace(e, e->request.failures)) > 0)
 			return;
+		remember_last(e);
 		a.kind = ELECTION_ACQUIRE;
 		a.lease = e->lease.id;
 		a.fresh = e->view.config == ELECTION_CONFIG_ABSENT;
@@ -543,16 +560,15 @@ static void won(struct election *e, const struct election_event *event, int64_t 
 {
 	const struct election_view *seen = &event->reply.view;
 	bool fresh = e->request.action.fresh && !replayed;
-	bool same_beat = !replayed && seen->epoch.mod != 0 && seen->epoch.mod == e->view.epoch.mod &&
-		seen->beat.mod != 0 && seen->beat.mod == e->view.beat.mod &&
-		e->view.beat.incarnation == e->view.epoch.incarnation;
+	bool same_beat = !replayed && seen->epoch.mod != 0 && seen->epoch.mod == e->last.epoch &&
+		seen->beat.mod != 0 && seen->beat.mod == e->last.beat;
 
 	enter(e, ELECTION_WAIT);
 	e->token = token;
 	e->proved = event->reply.sent;
 	e->request.asked = event->reply.sent; /* the acquire was the first beat */
 	e->before = replayed ? 0 : seen->epoch.mod;
-	e->wait_since = same_beat ? e->beat_seen : e->now;
+	e->wait_since = same_beat ? e->last.beat_seen : e->now;
 	e->ready = fresh || (e->before != 0 && seen->clean == e->before);
 	e->beat_now = false;
 	e->ever_term = true;
@@ -561,6 +577,8 @@ static void won(struct election *e, const struct election_event *event, int64_t 
 	e->view.epoch.mod = token;
 	e->view.epoch.incarnation = e->config.incarnation;
 	e->view.config = ELECTION_CONFIG_OURS;
+	if (!replayed)
+		e->view.clean = seen->clean;
 	memset(&e->view.beat, 0, sizeof(e->view.beat));
 	for (int key = 0; key < ELECTION_KEYS; key++)
 		e->revisions[key] = max64(e->revisions[key], token);
@@ -681,7 +699,7 @@ static void beat_advance(struct election *e)
 
 	if (beat_due_in(e) > 0)
 		return;
-	a.lease = e->view.leader.lease;
+	a.lease = e->lease.id; /* not what was seen: a key put without its lease is lost */
 	a.as_delete = e->nospace != 0 && e->nospace % NOSPACE_PROBE != 0;
 	e->beat_now = false;
 	request_new(e, a);

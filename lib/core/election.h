@@ -150,7 +150,7 @@ enum election_action_kind {
 	 * put clean=.token */
 	ELECTION_SEIZE,
 	/* compare create(leader)==.token; then delete leader [.clean: put clean=.token]
-	 * [.reserve: put reserve]; else [.clean: if mod(clean) < .token: put clean=.token] */
+	 * [.reserve: put reserve]; else [.clean: if mod(clean) < .clean_before: put clean=.token] */
 	ELECTION_RELEASE,
 
 	/* To the owner */
@@ -202,7 +202,7 @@ struct election_saved {
 struct election_action {
 	enum election_action_kind kind;
 	uint32_t op;
-	int64_t token, lease, beat_mod;
+	int64_t token, lease, beat_mod, clean_before;
 	bool fresh, as_delete, clean, reserve, rewatch;
 	enum election_reason reason;
 	int64_t grace;
@@ -249,6 +249,10 @@ struct election {
 	int64_t revisions[ELECTION_KEYS]; /* up to which each key's entry is known */
 	bool listed, ever_term;
 	struct once_instant beat_seen; /* when this node learned of view.beat */
+	struct {
+		int64_t epoch, beat;
+		struct once_instant beat_seen;
+	} last; /* of the view when the acquire was first sent */
 	struct once_instant heard;     /* when anything of the term was last heard */
 	struct {
 		uint32_t op;

@@ -248,13 +248,13 @@ static int release_txn(struct once_elector *e, struct flight *f, int64_t reserve
 {
 	char clean[32] = "";
 	struct once_compare holds = compare(ONCE_COMPARE_CREATE, e->keys.leader, f->action.token);
-	struct once_compare older = compare(ONCE_COMPARE_MOD, e->keys.clean, f->action.token);
+	struct once_compare older = compare(ONCE_COMPARE_MOD, e->keys.clean, f->action.clean_before);
 	struct once_op success[3] = {op_delete(e->keys.leader)};
 	struct once_op put_clean, failure;
 	struct once_txn nested = {.compares = &older, .n_compares = 1, .success = &put_clean, .n_success = 1};
 	struct once_txn txn = {.compares = &holds, .n_compares = 1, .success = success, .n_success = 1};
 
-	older.result = ONCE_LESS; /* nobody has written it since the term began */
+	older.result = ONCE_LESS; /* what is there is of an earlier term */
 	if (f->action.clean) {
 		(void)keys_clean_write(clean, sizeof(clean), f->action.token);
 		put_clean = op_put(e->keys.clean, clean, 0);

@@ -322,7 +322,7 @@ static void release(struct sim *s, const struct etcd_request *rq, struct electio
 			put_clean(s, a->token, false);
 		if (a->reserve)
 			put_reserve(s, rq->reserve_for);
-	} else if (a->clean && st->clean.mod < a->token) {
+	} else if (a->clean && st->clean.mod < a->clean_before) {
 		begin(s);
 		put_clean(s, a->token, false);
 	} else {

@@ -75,6 +75,7 @@ static void draw_network(struct sim *s)
 	k->late_reply_max = one_of(s, p->timeout / 2, p->timeout * 9 / 10, p->timeout * 2);
 	k->slow_kind = (uint32_t)one_of(s, 0, 0, sim_range(s, ELECTION_LIST, ELECTION_RELEASE));
 	k->slow_ppm = one_of(s, 300000, 600000, 900000);
+	k->slow_min = p->net_min;
 	k->slow_max = one_of(s, p->timeout * 9 / 10, p->timeout * 2, p->fence_after * 3 / 2);
 	k->watch_tail_ppm = one_of(s, 0, 50000, 200000);
 	k->watch_tail_max = one_of(s, p->beat, p->fence_after, p->ttl);

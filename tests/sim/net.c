@@ -49,12 +49,13 @@ static uint32_t message_index(const struct message *m)
 	return (uint32_t)(m - messages);
 }
 
-static int64_t one_way(struct sim *s, uint32_t kind)
+static int64_t one_way(struct sim *s, const struct node *n, uint32_t kind)
 {
 	const struct sim_knobs *k = &s->knobs;
 
-	if (k->slow_kind == kind && sim_chance(s, k->slow_ppm))
-		return sim_range(s, k->net_min, k->slow_max);
+	if (k->slow_kind == kind && (k->slow_node == 0 || k->slow_node == node_name(n)) &&
+		sim_chance(s, k->slow_ppm))
+		return sim_range(s, k->slow_min, k->slow_max);
 	if (sim_chance(s, k->tail_ppm))
 		return sim_range(s, k->net_min, k->tail_max);
 	return sim_range(s, k->net_min, k->net_max);
@@ -98,7 +99,7 @@ static void transmit(struct node *n, const struct election_action *a)
 	m->request.beat_node = n->beat_node;
 	m->request.reserve_for = n->reserve_for;
 	m->request.action = *a;
-	sim_at(s, s->now + one_way(s, a->kind), EVENT_ARRIVE, n->index, 0, message_index(m), 0);
+	sim_at(s, s->now + one_way(s, n, a->kind), EVENT_ARRIVE, n->index, 0, message_index(m), 0);
 }
 
 /* An answer that no message stands behind: nothing was sent, or nobody can tell. */
@@ -140,11 +141,16 @@ static void apply(struct sim *s, uint32_t index)
 {
 	struct message *m = &messages[index];
 	struct node *n = &s->nodes[m->request.node];
-	int64_t delay = one_way(s, m->request.action.kind);
+	int64_t delay = one_way(s, n, m->request.action.kind);
 
 	if (m->request.gen != n->gen || !op_find(n, m->request.action.op))
 		s->stats->late_applied++;
 	etcd_apply(s, &m->request, &m->answer);
+	if (s->knobs.drop_acquires > 0 && m->request.action.kind == ELECTION_ACQUIRE) {
+		s->knobs.drop_acquires--;
+		message_free(index);
+		return;
+	}
 	if (sim_chance(s, s->knobs.late_reply_ppm))
 		delay += sim_range(s, 0, s->knobs.late_reply_max);
 	if (sim_chance(s, s->knobs.garble_ppm)) { /* a 5xx, a torn body: done or not, who knows */

@@ -244,19 +244,32 @@ static void dispatch(struct sim *s, const struct sim_event *ev)
 	}
 }
 
-void sim_run(struct sim *s)
+void sim_next(struct sim *s)
 {
-	while (s->n_heap > 0 && !s->violated && s->phase != PHASE_DONE) {
-		struct sim_event ev = next_event(s);
+	struct sim_event ev = next_event(s);
 
-		s->now = ev.at;
-		s->stats->events++;
-		dispatch(s, &ev);
-	}
-	s->stats->virtual_time += s->now;
+	s->now = ev.at;
+	s->stats->events++;
+	dispatch(s, &ev);
+}
+
+/* Of the jobs that are dead, and of those that live. */
+int64_t sim_job_time(const struct sim *s)
+{
+	int64_t ret = s->stats->job_time;
+
 	for (unsigned i = 0; i < s->n_nodes; i++)
 		if (s->nodes[i].guardian.job != JOB_NONE)
-			s->stats->job_time += s->now - s->nodes[i].guardian.job_since;
+			ret += s->now - s->nodes[i].guardian.job_since;
+	return ret;
+}
+
+void sim_run(struct sim *s)
+{
+	while (s->n_heap > 0 && !s->violated && s->phase != PHASE_DONE)
+		sim_next(s);
+	s->stats->virtual_time += s->now;
+	s->stats->job_time = sim_job_time(s);
 }
 
 void sim_init(struct sim *s, uint64_t seed, const struct sim_profile *profile, unsigned nodes,

@@ -94,7 +94,9 @@ struct sim_knobs {
 	int64_t loss_ppm, twice_ppm, garble_ppm, refuse_ppm;
 	int64_t late_reply_ppm, late_reply_max;
 	uint32_t slow_kind; /* enum election_action_kind; 0: none */
-	int64_t slow_ppm, slow_max;
+	char slow_node;	    /* 0: all */
+	int64_t slow_ppm, slow_min, slow_max;
+	unsigned drop_acquires; /* answers of so many are lost */
 	int64_t watch_min, watch_max, watch_tail_ppm, watch_tail_max;
 	int64_t rate_max;   /* ppm */
 	bool rate_extreme;  /* every clock at one of the ends */
@@ -166,6 +168,8 @@ void sim_init(struct sim *s, uint64_t seed, const struct sim_profile *profile, u
 	struct sim_stats *stats);
 void sim_schedule(struct sim *s, const struct sim_options *options);
 void sim_run(struct sim *s);
+void sim_next(struct sim *s);
+int64_t sim_job_time(const struct sim *s);
 void sim_at(struct sim *s, int64_t at, enum sim_event_kind kind, unsigned node, uint32_t gen,
 	uint32_t x, int64_t arg);
 

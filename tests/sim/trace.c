@@ -15,7 +15,7 @@ void trace(struct sim *s, const struct node *n, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	(void)snprintf(line, sizeof(line), "[%7lld.%03lld] %c %s %s", (long long)(s->now / SEC),
+	(void)snprintf(line, sizeof(line), "[%3lld.%03lld] %c %s %s", (long long)(s->now / SEC),
 		(long long)(s->now % SEC / MSEC), n ? node_name(n) : '*', n ? ">" : "|", text);
 	s->line(s->userdata, line);
 }
@@ -61,6 +61,11 @@ void trace_action(struct node *n, const struct election_action *a)
 		}
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		if (a->note == ELECTION_NOTE_WAITING && a->token == 0) {
+			trace(s, n, "waits %.3f s: work of an earlier term may live",
+				(double)a->duration / SEC);
+			break;
+		}
 		(void)snprintf(text, sizeof(text), notes[a->note], (long long)a->token,
 			(double)a->duration / SEC);
 #pragma GCC diagnostic pop
