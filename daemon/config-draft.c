@@ -77,6 +77,9 @@ static int parse_value(const struct config_key *key, void *field, const struct c
 
 	if (!printable(value))
 		return config_refuse(why, "holds control characters or bytes that are not UTF-8");
+	/* It would go on in the next line when it is printed. */
+	if (from->file && value[strlen(value) - 1] == '\\')
+		return config_refuse(why, "ends with a backslash, expected another line after it");
 	if (key->type->is_path)
 		value = complete_path(from, value, &completed);
 	r = key->type->parse(key, field, value, why);

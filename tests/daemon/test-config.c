@@ -79,6 +79,7 @@ static const struct refusal {
 		":5: Address: holds control characters or bytes that are not UTF-8"},
 	{ETCD "\x1b[2J=x\n", NULL, ":5: \\x1b[2J: unknown key"},
 	{ETCD "Bad\x07key\n", NULL, ":5: \"Bad\\x07key\" is not understood"},
+	{ETCD "Address=a\\\\\n", NULL, ":5: Address: ends with a backslash"},
 	/* names */
 	{"[Etcd]\nEndpoints=https://a:1\n[Node]\nName=Node One\n", NULL,
 		":4: Name: bad name \"Node One\", expected 1 to 64 of a-z 0-9 . _ - beginning"},
