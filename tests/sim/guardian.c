@@ -121,6 +121,8 @@ void guardian_launch(struct node *n)
 	s->stats->launches++;
 	trace(s, n, "job %lld starts", (long long)g->job_token);
 	check_launch(n);
+	if (s->knobs.snatch && s->phase == PHASE_CHAOS && sim_chance(s, 300000))
+		sim_at(s, s->now + sim_range(s, 0, s->profile.timeout), EVENT_SNATCH, n->index, 0, 0, 0);
 	if (sim_chance(s, s->knobs.exit_ppm))
 		sim_at(s, s->now + sim_range(s, 0, s->knobs.exit_max), EVENT_JOB_EXIT, n->index, 0,
 			g->job_gen, 0);

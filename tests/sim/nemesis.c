@@ -31,6 +31,7 @@ const char *const fault_names[FAULTS] = {
 	[FAULT_SILENT_WATCH] = "silent-watch",
 	[FAULT_SLEW] = "slew",
 	[FAULT_STALE_LIST] = "stale-list",
+	[FAULT_SNATCH] = "snatch",
 };
 
 /* ---- knobs ---- */
@@ -88,6 +89,14 @@ static int64_t draw_rate(struct sim *s)
 	return sim_chance(s, 500000) ? s->knobs.rate_max : -s->knobs.rate_max;
 }
 
+/* CLOCK_BOOTTIME can be slewed beyond what the drift allows for; then CLOCK_MONOTONIC_RAW must do. */
+static int64_t draw_boot_rate(struct sim *s)
+{
+	if (!s->knobs.boot_slewed)
+		return draw_rate(s);
+	return sim_chance(s, 500000) ? 120000 : -120000;
+}
+
 static void draw_nodes(struct sim *s)
 {
 	struct sim_knobs *k = &s->knobs;
@@ -96,8 +105,13 @@ static void draw_nodes(struct sim *s)
 
 	k->rate_max = one_of(s, 100, 40000, 40000);
 	k->rate_extreme = sim_chance(s, 600000);
+	k->boot_slewed = sim_chance(s, 150000);
+	if (k->boot_slewed) {
+		k->rate_max = 10000;
+		together = false;
+	}
 	for (unsigned i = 0; i < s->n_nodes; i++) {
-		int64_t boot = draw_rate(s), raw = together ? boot : draw_rate(s);
+		int64_t boot = draw_boot_rate(s), raw = together ? boot : draw_rate(s);
 
 		node_set_rates(&s->nodes[i], boot, raw);
 	}
@@ -132,8 +146,19 @@ void knobs_draw(struct sim *s, const struct sim_options *options)
 		if (sim_chance(s, 500000))
 			k->faults |= 1u << i;
 	k->faults &= options->faults;
+	if (k->boot_slewed) /* the kernel's fuse has that clock alone */
+		k->faults &= ~(1u << FAULT_FREEZE | 1u << FAULT_PAUSE_GUARDIAN);
+	if (!sim_chance(s, 250000))
+		k->faults &= ~(1u << FAULT_SNATCH);
+	k->snatch = (k->faults & 1u << FAULT_SNATCH) != 0;
+	if (k->snatch) {
+		k->slow_kind = ELECTION_ACQUIRE;
+		k->slow_ppm = 500000;
+		k->slow_min = p->timeout / 2;
+		k->slow_max = p->timeout * 95 / 100;
+	}
 	if (k->faults == 0)
-		k->faults = options->faults;
+		k->faults = options->faults & ~(1u << FAULT_FREEZE | 1u << FAULT_PAUSE_GUARDIAN);
 	if (options->faults == 0) /* nothing at all: a quiet network too */
 		k->tail_ppm = k->loss_ppm = k->garble_ppm = k->late_reply_ppm = k->slow_ppm =
 			k->watch_tail_ppm = k->crash_midway_ppm = 0;
@@ -182,7 +207,7 @@ static void fault_in_network(struct sim *s, enum fault fault, struct node *n, in
 		n->watch.silent = n->watch.open;
 		break;
 	case FAULT_SLEW:
-		node_set_rates(n, draw_rate(s), draw_rate(s));
+		node_set_rates(n, draw_boot_rate(s), draw_rate(s));
 		break;
 	default:
 		break;
@@ -216,6 +241,7 @@ static void fault_in_process(struct sim *s, enum fault fault, struct node *n, in
 			sim_at(s, s->now + sim_range(s, 0, duration), EVENT_FAULT_END, n->index, 1, fault, 0);
 		break;
 	case FAULT_RESIGN:
+	case FAULT_SNATCH:
 		node_resign(n, false, 0);
 		break;
 	case FAULT_SWITCHOVER:
@@ -294,7 +320,7 @@ void fault_begin(struct sim *s, enum fault fault, struct node *n, int64_t durati
 		fault_in_etcd(s, fault, duration);
 	fault_in_network(s, fault, n, duration);
 	fault_in_process(s, fault, n, duration);
-	if (duration > 0 && fault != FAULT_STORM)
+	if (duration > 0 && fault != FAULT_STORM && fault != FAULT_SNATCH)
 		sim_at(s, s->now + duration, EVENT_FAULT_END, n->index, 1, fault, 0);
 }
 
@@ -328,6 +354,12 @@ void fault_end(struct sim *s, enum fault fault, struct node *n)
 		break;
 	case FAULT_STORM:
 		node_crash_agent(n);
+		break;
+	case FAULT_SNATCH:
+		if (n->guardian.job == JOB_NONE)
+			break;
+		fault_begin(s, FAULT_PARTITION, n, s->profile.fence_after * 3 / 2);
+		fault_begin(s, FAULT_EARLY_REVOKE, n, 0);
 		break;
 	case FAULT_STALE_KEEPALIVE:
 		s->etcd.stale_keepalive = false;
@@ -368,11 +400,11 @@ static struct node *victim(struct sim *s)
 
 void nemesis_step(struct sim *s)
 {
-	unsigned pick = (unsigned)sim_range(s, 1, __builtin_popcount(s->knobs.faults));
-	unsigned fault = 0;
+	unsigned pick, fault = 0;
 
-	if (s->phase != PHASE_CHAOS)
+	if (s->phase != PHASE_CHAOS || s->knobs.faults == 0)
 		return;
+	pick = (unsigned)sim_range(s, 1, __builtin_popcount(s->knobs.faults));
 	for (unsigned i = 0; i < FAULTS; i++)
 		if ((s->knobs.faults & 1u << i) && --pick == 0)
 			fault = i;

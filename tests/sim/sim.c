@@ -222,8 +222,8 @@ static void dispatch(struct sim *s, const struct sim_event *ev)
 	case EVENT_RESERVE:
 		etcd_reserve_check(s);
 		break;
-	case EVENT_SLEW:
-		node_set_rates(n, ev->arg, (int32_t)ev->x);
+	case EVENT_SNATCH:
+		fault_end(s, FAULT_SNATCH, n);
 		break;
 	case EVENT_NEMESIS:
 		nemesis_step(s);

@@ -34,7 +34,7 @@ enum sim_event_kind {
 	EVENT_JOB_EXIT,	 /* .x: likewise; by itself */
 	EVENT_WORK_DEAD, /* .arg: token */
 	EVENT_FUSE,
-	EVENT_SLEW,
+	EVENT_SNATCH,
 	EVENT_NEMESIS,
 	EVENT_FAULT_END, /* .x: fault */
 	EVENT_SCRIPT,	 /* .x: step */
@@ -84,6 +84,7 @@ enum fault {
 	FAULT_SILENT_WATCH,
 	FAULT_SLEW,
 	FAULT_STALE_LIST,
+	FAULT_SNATCH, /* whoever leads next is cut off and revoked while acquires are on their way */
 	FAULTS,
 };
 extern const char *const fault_names[FAULTS];
@@ -100,6 +101,7 @@ struct sim_knobs {
 	int64_t watch_min, watch_max, watch_tail_ppm, watch_tail_max;
 	int64_t rate_max;   /* ppm */
 	bool rate_extreme;  /* every clock at one of the ends */
+	bool boot_slewed;   /* more than the drift allows for, on the one clock that can be slewed */
 	int64_t expiry_lag; /* of lease checks, at most */
 	int64_t launch_min, launch_max, obey_ppm, obey_min, obey_max;
 	int64_t kill_min, kill_max; /* in thousandths of K */
@@ -109,6 +111,7 @@ struct sim_knobs {
 	int64_t gap_min, gap_max;   /* between faults */
 	int64_t fault_min, fault_max;
 	int64_t to_leader_ppm;
+	bool snatch;
 	int64_t stale_list_ppm;
 	uint32_t faults; /* a bit for each */
 };

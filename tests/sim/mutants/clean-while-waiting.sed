@@ -1,0 +1,2 @@
+# a term that has not waited says clean
+s/a.clean = e->ready;/a.clean = true;/
