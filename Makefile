@@ -15,7 +15,7 @@ RUNS ?= 5
 SECONDS ?= 60
 
 .DEFAULT_GOAL := build
-.PHONY: build help deps test demo bench torture install up down fuzz asan clean
+.PHONY: build help deps test demo bench torture mutants install up down fuzz asan clean
 
 build: $(BUILD)/build.ninja  ## compile everything into build/
 	@ninja -C $(BUILD) -j $(JOBS)
@@ -47,6 +47,9 @@ torture:  ## simulator and fault scenarios in random order; MINUTES=10 SEED=...
 	@tools/deps.sh build test
 	@$(MAKE) --no-print-directory build
 	@$(PYTHON) tests/torture/torture.py --build $(BUILD) --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+mutants: build  ## break each rule of the election; the simulator must catch all; SEEDS=20000
+	@tests/sim/mutants.sh $(BUILD) $(SEEDS)
 
 install: $(BUILD)/build.ninja  ## install; PREFIX=/usr/local DESTDIR=
 	@$(MESON) configure $(BUILD) -Dprefix=$(PREFIX)

@@ -4,8 +4,8 @@
  * I2  tokens grow with the start of jobs
  * I3  clean=T is written only when the work of T, and of every term before, is dead for good, and
  *     never by a term that did not finish its wait (a seizure may: it has waited itself)
- * I4  the core asks for nothing when it is idle or over, and for one stop (or a harder one) per LEAD
- * I5  work starts only while D - K - G is ahead, and the core agrees
+ * I4  the core asks for nothing when it is idle or over, and for one stop (or a harder one) per
+ * LEAD I5  work starts only while D - K - G is ahead, and the core agrees
  *
  * Liveness is sim.c's: its phases have a bound. */
 #include "sim.h"
@@ -54,11 +54,12 @@ void check_clean(struct sim *s, int64_t token, bool by_seizure)
 		const struct guardian *g = &s->nodes[i].guardian;
 
 		if (g->job != JOB_NONE && g->job_token <= token)
-			check_violation(s, "I3: clean says %lld, but job %lld lives on %c", (long long)token,
-				(long long)g->job_token, node_name(&s->nodes[i]));
+			check_violation(s, "I3: clean says %lld, but job %lld lives on %c",
+				(long long)token, (long long)g->job_token, node_name(&s->nodes[i]));
 	}
 	if (!by_seizure && !is_ready(s, token))
-		check_violation(s, "I3: term %lld never finished its wait and says clean", (long long)token);
+		check_violation(s, "I3: term %lld never finished its wait and says clean",
+			(long long)token);
 	if (token > s->cleaned)
 		s->cleaned = token;
 }
@@ -73,8 +74,8 @@ void check_launch(struct node *n)
 	for (unsigned i = 0; i < s->n_nodes; i++)
 		if (i != n->index && s->nodes[i].guardian.job != JOB_NONE)
 			check_violation(s, "I1: job %lld starts on %c while job %lld lives on %c",
-				(long long)token, node_name(n), (long long)s->nodes[i].guardian.job_token,
-				node_name(&s->nodes[i]));
+				(long long)token, node_name(n),
+				(long long)s->nodes[i].guardian.job_token, node_name(&s->nodes[i]));
 	if (token < s->last_token || (token == s->last_token && n->index != s->last_node))
 		check_violation(s, "I2: job %lld starts after job %lld", (long long)token,
 			(long long)s->last_token);
@@ -86,7 +87,8 @@ void check_launch(struct node *n)
 	if (passed >= p->fence_after - p->kill - p->grace)
 		check_violation(s, "I5: job %lld starts too late", (long long)token);
 	if (election_may_launch(&n->core, node_now(n)) <= 0)
-		check_violation(s, "I5: the core would not have job %lld started", (long long)token);
+		check_violation(
+			s, "I5: the core would not have job %lld started", (long long)token);
 }
 
 static bool is_operation(enum election_action_kind kind)
@@ -100,20 +102,23 @@ static void check_order(struct node *n, const struct election_action *a, int64_t
 
 	if (a->kind == ELECTION_LEAD) {
 		if (*leading != 0)
-			check_violation(s, "I4: LEAD %lld while %lld is not over", (long long)a->token,
-				(long long)*leading);
+			check_violation(s, "I4: LEAD %lld while %lld is not over",
+				(long long)a->token, (long long)*leading);
 		*leading = a->token;
 	} else if (a->kind == ELECTION_STOP_WORK) {
 		const struct guardian_order *in = &n->guardian.inbox;
 
 		if (a->token == 0 || a->token != *leading)
-			check_violation(s, "I4: STOP_WORK %lld without its LEAD", (long long)a->token);
+			check_violation(
+				s, "I4: STOP_WORK %lld without its LEAD", (long long)a->token);
 		else if (in->token == a->token && in->stop && a->grace > in->grace)
-			check_violation(s, "I4: STOP_WORK %lld again, with more grace", (long long)a->token);
+			check_violation(s, "I4: STOP_WORK %lld again, with more grace",
+				(long long)a->token);
 	}
 }
 
-void check_actions(struct node *n, enum election_role before, const struct election_actions *actions)
+void check_actions(
+	struct node *n, enum election_role before, const struct election_actions *actions)
 {
 	int64_t leading = n->leading;
 	bool quiet = before == ELECTION_OVER;

@@ -97,8 +97,8 @@ void etcd_reserve_check(struct sim *s)
 	net_changed(s);
 }
 
-void etcd_view(const struct etcd_state *st, unsigned node, unsigned beat_node,
-	struct election_view *view)
+void etcd_view(
+	const struct etcd_state *st, unsigned node, unsigned beat_node, struct election_view *view)
 {
 	memset(view, 0, sizeof(*view));
 	view->leader.create = st->leader.create;
@@ -112,7 +112,7 @@ void etcd_view(const struct etcd_state *st, unsigned node, unsigned beat_node,
 	view->clean = st->clean.token;
 	view->config = st->config ? ELECTION_CONFIG_OURS : ELECTION_CONFIG_ABSENT;
 	view->reserve = st->reserve.node == ETCD_NOBODY ? ELECTION_RESERVE_NONE
-		: st->reserve.node == node		? ELECTION_RESERVE_US
+			: st->reserve.node == node	? ELECTION_RESERVE_US
 							: ELECTION_RESERVE_OTHER;
 }
 
@@ -233,8 +233,8 @@ static void acquire(struct sim *s, const struct etcd_request *rq, struct electio
 	struct etcd_state *st = &s->etcd.state;
 	bool fresh = rq->action.fresh;
 	bool passes = st->leader.create == 0 &&
-		(fresh ? st->config == 0 && st->epoch.mod == 0 : st->config != 0) &&
-		(st->reserve.node == ETCD_NOBODY || st->reserve.node == rq->node);
+		      (fresh ? st->config == 0 && st->epoch.mod == 0 : st->config != 0) &&
+		      (st->reserve.node == ETCD_NOBODY || st->reserve.node == rq->node);
 
 	if (s->etcd.nospace) {
 		refuse(ev, ELECTION_REFUSED_NOSPACE);

@@ -70,7 +70,8 @@ struct etcd {
 
 void etcd_init(struct sim *s);
 /* The answer as an event for the core; .now, .op and .sent are the shell's to fill in. */
-void etcd_apply(struct sim *s, const struct etcd_request *request, struct election_event *ret_answer);
+void etcd_apply(
+	struct sim *s, const struct etcd_request *request, struct election_event *ret_answer);
 void etcd_view(const struct etcd_state *state, unsigned node, unsigned beat_node,
 	struct election_view *ret_view);
 void etcd_lease_check(struct sim *s, unsigned slot);

@@ -1,7 +1,8 @@
 /* Golden traces. A script is a list of moments and what happens then; nothing in it is random (the
- * network takes 0.5 ms each way, clocks run true, a job obeys within 20 ms), so its trace is compared as
- * text: any change of what the election does shows as a change of what an operator would read.
- * traces/NAME.txt is the specification of the script NAME; `sim --golden DIR --update` writes them. */
+ * network takes 0.5 ms each way, clocks run true, a job obeys within 20 ms), so its trace is
+ * compared as text: any change of what the election does shows as a change of what an operator
+ * would read. traces/NAME.txt is the specification of the script NAME; `sim --golden DIR --update`
+ * writes them. */
 #include "golden.h"
 
 #include "sim.h"
@@ -13,12 +14,12 @@ enum { TRACE_MAX = 32768 };
 
 /* A verb is a fault, or one of these. */
 enum {
-	BOOT = FAULTS,	/* an agent starts */
-	MEND,		/* .duration: the fault that ends */
-	DROP_ANSWER,	/* of the next acquire: it is applied, nobody hears of it */
-	DELAY_ACQUIRE,	/* acquires reach etcd after .duration ms */
-	IGNORE_TERM,	/* jobs ignore SIGTERM */
-	SWITCH_TO,	/* .duration: the node */
+	BOOT = FAULTS, /* an agent starts */
+	MEND,	       /* .duration: the fault that ends */
+	DROP_ANSWER,   /* of the next acquire: it is applied, nobody hears of it */
+	DELAY_ACQUIRE, /* acquires reach etcd after .duration ms */
+	IGNORE_TERM,   /* jobs ignore SIGTERM */
+	SWITCH_TO,     /* .duration: the node */
 	UNDELAY,
 };
 
@@ -38,10 +39,16 @@ struct script {
 	unsigned n_steps;
 };
 
-#define SCRIPT(name, about, end, profile, nodes, ...)                                                   \
-	{name, about, end, profile, nodes, (const struct step[]){__VA_ARGS__},                          \
-		sizeof((const struct step[]){__VA_ARGS__}) / sizeof(struct step)}
-#define THREE {0, BOOT, 'a', 0, NULL}, {100, BOOT, 'b', 0, NULL}, {200, BOOT, 'c', 0, NULL}
+#define SCRIPT(name, about, end, profile, nodes, ...)                                              \
+	{                                                                                          \
+		name, about, end, profile, nodes, (const struct step[]){__VA_ARGS__},              \
+			sizeof((const struct step[]){__VA_ARGS__}) / sizeof(struct step)           \
+	}
+#define THREE                                                                                      \
+	{0, BOOT, 'a', 0, NULL}, {100, BOOT, 'b', 0, NULL},                                        \
+	{                                                                                          \
+		200, BOOT, 'c', 0, NULL                                                            \
+	}
 
 enum { FAST, NORMAL };
 
@@ -49,32 +56,34 @@ static const struct script scripts[] = {
 	SCRIPT("start", "three nodes on an empty etcd", 3000, FAST, 3, THREE),
 	SCRIPT("sigterm", "the leader is told to stop", 3000, FAST, 3, THREE,
 		{2000, FAULT_STOP, 'a', 0, "systemctl stop onced"}),
-	SCRIPT("sigterm-ignored", "the leader is told to stop; its job does not care", 4000, FAST, 3, THREE,
-		{1500, IGNORE_TERM, 'a', 0, NULL}, {2000, FAULT_STOP, 'a', 0, "systemctl stop onced"}),
+	SCRIPT("sigterm-ignored", "the leader is told to stop; its job does not care", 4000, FAST,
+		3, THREE, {1500, IGNORE_TERM, 'a', 0, NULL},
+		{2000, FAULT_STOP, 'a', 0, "systemctl stop onced"}),
 	SCRIPT("agent-crash", "the leader's agent dies", 3000, FAST, 3, THREE,
 		{2000, FAULT_AGENT_CRASH, 'a', 0, NULL}),
-	SCRIPT("agent-crash-waiting", "the agent of a leader that waits dies: nothing is clean", 9000, FAST, 3,
-		THREE, {2000, FAULT_REBOOT, 'a', 0, "power is lost"},
+	SCRIPT("agent-crash-waiting", "the agent of a leader that waits dies: nothing is clean",
+		9000, FAST, 3, THREE, {2000, FAULT_REBOOT, 'a', 0, "power is lost"},
 		{2100, FAULT_EARLY_REVOKE, 0, 0, "an operator revokes the lease"},
 		{2600, FAULT_AGENT_CRASH, 'b', 0, NULL}, {2600, FAULT_AGENT_CRASH, 'c', 0, NULL}),
 	SCRIPT("host-loss", "the leader's machine is gone for good", 6000, FAST, 3, THREE,
 		{2000, FAULT_REBOOT, 'a', 0, "power is lost"}),
 	SCRIPT("host-loss-normal", "the same with profile normal", 16000, NORMAL, 3, THREE,
 		{5000, FAULT_REBOOT, 'a', 0, "power is lost"}),
-	SCRIPT("pause-agent", "the leader's agent is stopped, its guardian is not", 9000, FAST, 3, THREE,
-		{2000, FAULT_PAUSE, 'a', 4000, "SIGSTOP to the agent"}),
-	SCRIPT("pause-all", "everything on the leader is stopped: the kernel's fuse", 9000, FAST, 3, THREE,
-		{2000, FAULT_FREEZE, 'a', 4000, "SIGSTOP to everything of onced"}),
-	SCRIPT("partition", "the leader is cut off from etcd, and comes back", 12000, FAST, 3, THREE,
-		{2000, FAULT_PARTITION, 'a', 0, "cut off"}, {6000, MEND, 'a', FAULT_PARTITION, "connected"}),
+	SCRIPT("pause-agent", "the leader's agent is stopped, its guardian is not", 9000, FAST, 3,
+		THREE, {2000, FAULT_PAUSE, 'a', 4000, "SIGSTOP to the agent"}),
+	SCRIPT("pause-all", "everything on the leader is stopped: the kernel's fuse", 9000, FAST, 3,
+		THREE, {2000, FAULT_FREEZE, 'a', 4000, "SIGSTOP to everything of onced"}),
+	SCRIPT("partition", "the leader is cut off from etcd, and comes back", 12000, FAST, 3,
+		THREE, {2000, FAULT_PARTITION, 'a', 0, "cut off"},
+		{6000, MEND, 'a', FAULT_PARTITION, "connected"}),
 	SCRIPT("one-way", "the leader's requests pass, the answers do not", 9000, FAST, 3, THREE,
 		{2000, FAULT_ONE_WAY, 'a', 0, "hears nothing"},
 		{6000, MEND, 'a', FAULT_ONE_WAY, "hears again"}),
-	SCRIPT("quorum-short", "etcd elects a leader; profile normal rides it out", 12000, NORMAL, 3, THREE,
-		{5000, FAULT_QUORUM, 0, 0, "etcd has no quorum"},
+	SCRIPT("quorum-short", "etcd elects a leader; profile normal rides it out", 12000, NORMAL,
+		3, THREE, {5000, FAULT_QUORUM, 0, 0, "etcd has no quorum"},
 		{6500, MEND, 0, FAULT_QUORUM, "etcd has quorum"}),
-	SCRIPT("quorum", "etcd loses its quorum for longer than the job may live", 16000, FAST, 3, THREE,
-		{2000, FAULT_QUORUM, 0, 0, "etcd has no quorum"},
+	SCRIPT("quorum", "etcd loses its quorum for longer than the job may live", 16000, FAST, 3,
+		THREE, {2000, FAULT_QUORUM, 0, 0, "etcd has no quorum"},
 		{7000, MEND, 0, FAULT_QUORUM, "etcd has quorum"}),
 	SCRIPT("delete-key", "an operator deletes the leader's key", 6000, FAST, 3, THREE,
 		{2000, FAULT_DELETE_LEADER, 0, 0, "etcdctl del /leader"}),
@@ -82,47 +91,54 @@ static const struct script scripts[] = {
 		{2000, FAULT_EARLY_REVOKE, 0, 0, "etcdctl lease revoke"}),
 	SCRIPT("overwrite-key", "an operator overwrites the leader's key", 6000, FAST, 3, THREE,
 		{2000, FAULT_OVERWRITE, 0, 0, "etcdctl put /leader me"}),
-	SCRIPT("delete-config", "an operator deletes the timing; it is missed at the next election", 8000, FAST,
-		3, THREE, {2000, FAULT_DELETE_CONFIG, 0, 0, "etcdctl del config"},
+	SCRIPT("delete-config", "an operator deletes the timing; it is missed at the next election",
+		8000, FAST, 3, THREE, {2000, FAULT_DELETE_CONFIG, 0, 0, "etcdctl del config"},
 		{3000, FAULT_STOP, 'a', 0, "systemctl stop onced"},
 		{6000, MEND, 0, FAULT_DELETE_CONFIG, "the timing is put back"}),
 	SCRIPT("restart-all", "all nodes are stopped and started again", 8000, FAST, 3, THREE,
 		{2000, FAULT_STOP, 'a', 0, "systemctl stop onced"},
 		{2000, FAULT_STOP, 'b', 0, "systemctl stop onced"},
-		{2000, FAULT_STOP, 'c', 0, "systemctl stop onced"}, {4000, MEND, 'b', FAULT_STOP, NULL},
-		{4000, MEND, 'c', FAULT_STOP, NULL}, {4000, MEND, 'a', FAULT_STOP, NULL}),
+		{2000, FAULT_STOP, 'c', 0, "systemctl stop onced"},
+		{4000, MEND, 'b', FAULT_STOP, NULL}, {4000, MEND, 'c', FAULT_STOP, NULL},
+		{4000, MEND, 'a', FAULT_STOP, NULL}),
 	SCRIPT("reboot-all", "power is lost everywhere", 12000, FAST, 3, THREE,
-		{2000, FAULT_REBOOT, 'a', 0, "power is lost"}, {2000, FAULT_REBOOT, 'b', 0, "power is lost"},
+		{2000, FAULT_REBOOT, 'a', 0, "power is lost"},
+		{2000, FAULT_REBOOT, 'b', 0, "power is lost"},
 		{2000, FAULT_REBOOT, 'c', 0, "power is lost"}),
 	SCRIPT("lost-acquire", "the answer to an acquire is lost", 4000, FAST, 2,
 		{0, DROP_ANSWER, 0, 0, NULL}, {0, BOOT, 'a', 0, NULL}, {100, BOOT, 'b', 0, NULL}),
-	SCRIPT("late-acquire", "acquires reach etcd after their nodes gave them up", 5000, FAST, 3, THREE,
-		{1900, DELAY_ACQUIRE, 0, 400, NULL}, {2000, FAULT_STOP, 'a', 0, "systemctl stop onced"},
-		{2050, UNDELAY, 0, 0, NULL}),
-	SCRIPT("phantom", "an acquire is applied when its node follows another", 9000, FAST, 3, THREE,
-		{1900, DELAY_ACQUIRE, 'b', 2000, NULL}, {2000, FAULT_STOP, 'a', 0, "systemctl stop onced"},
-		{2050, UNDELAY, 0, 0, NULL}, {3900, FAULT_SILENT_WATCH, 'b', 0, "hears no changes"},
+	SCRIPT("late-acquire", "acquires reach etcd after their nodes gave them up", 5000, FAST, 3,
+		THREE, {1900, DELAY_ACQUIRE, 0, 400, NULL},
+		{2000, FAULT_STOP, 'a', 0, "systemctl stop onced"}, {2050, UNDELAY, 0, 0, NULL}),
+	SCRIPT("phantom", "an acquire is applied when its node follows another", 9000, FAST, 3,
+		THREE, {1900, DELAY_ACQUIRE, 'b', 2000, NULL},
+		{2000, FAULT_STOP, 'a', 0, "systemctl stop onced"}, {2050, UNDELAY, 0, 0, NULL},
+		{3900, FAULT_SILENT_WATCH, 'b', 0, "hears no changes"},
 		{4000, FAULT_STOP, 'c', 0, "systemctl stop onced"}),
 	SCRIPT("nospace", "etcd runs out of space; the leader goes on", 9000, FAST, 3, THREE,
 		{2000, FAULT_NOSPACE, 0, 0, "etcd raises NOSPACE"},
 		{5000, MEND, 0, FAULT_NOSPACE, "etcd has space"}),
-	SCRIPT("nospace-crash", "etcd runs out of space and the leader's machine is lost", 12000, FAST, 3, THREE,
-		{2000, FAULT_NOSPACE, 0, 0, "etcd raises NOSPACE"},
-		{3000, FAULT_REBOOT, 'a', 0, "power is lost"}, {8000, MEND, 0, FAULT_NOSPACE, "etcd has space"}),
+	SCRIPT("nospace-crash", "etcd runs out of space and the leader's machine is lost", 12000,
+		FAST, 3, THREE, {2000, FAULT_NOSPACE, 0, 0, "etcd raises NOSPACE"},
+		{3000, FAULT_REBOOT, 'a', 0, "power is lost"},
+		{8000, MEND, 0, FAULT_NOSPACE, "etcd has space"}),
 	SCRIPT("switchover", "leadership is handed to a named node", 5000, FAST, 3, THREE,
 		{2000, SWITCH_TO, 'a', 'c', "oncectl switchover --to c"}),
 	SCRIPT("switchover-dead", "... that is not there", 16000, FAST, 3, {0, BOOT, 'a', 0, NULL},
-		{100, BOOT, 'b', 0, NULL}, {2000, SWITCH_TO, 'a', 'c', "oncectl switchover --to c"}),
+		{100, BOOT, 'b', 0, NULL},
+		{2000, SWITCH_TO, 'a', 'c', "oncectl switchover --to c"}),
 	SCRIPT("resign", "leadership is given away to whoever takes it", 5000, FAST, 3, THREE,
 		{2000, FAULT_RESIGN, 'a', 0, "oncectl switchover"}),
-	SCRIPT("resign-alone", "... and there is nobody else", 16000, FAST, 1, {0, BOOT, 'a', 0, NULL},
-		{2000, FAULT_RESIGN, 'a', 0, "oncectl switchover"}),
-	SCRIPT("silent-watch", "a follower's watch says nothing any more when the leader stops", 6000, FAST, 2,
-		{0, BOOT, 'a', 0, NULL}, {100, BOOT, 'b', 0, NULL}, {2000, FAULT_SILENT_WATCH, 'b', 0, "hears no changes"},
+	SCRIPT("resign-alone", "... and there is nobody else", 16000, FAST, 1,
+		{0, BOOT, 'a', 0, NULL}, {2000, FAULT_RESIGN, 'a', 0, "oncectl switchover"}),
+	SCRIPT("silent-watch", "a follower's watch says nothing any more when the leader stops",
+		6000, FAST, 2, {0, BOOT, 'a', 0, NULL}, {100, BOOT, 'b', 0, NULL},
+		{2000, FAULT_SILENT_WATCH, 'b', 0, "hears no changes"},
 		{2010, FAULT_STOP, 'a', 0, "systemctl stop onced"}),
-	SCRIPT("etcd-leader", "etcd changes its leader: every lease starts anew", 4000, FAST, 3, THREE,
-		{2000, FAULT_ETCD_LEADER, 0, 0, "etcd has a new leader"}),
-	SCRIPT("stale-keepalive", "a deposed etcd leader says yes to every keep-alive", 7000, FAST, 3, THREE,
+	SCRIPT("etcd-leader", "etcd changes its leader: every lease starts anew", 4000, FAST, 3,
+		THREE, {2000, FAULT_ETCD_LEADER, 0, 0, "etcd has a new leader"}),
+	SCRIPT("stale-keepalive", "a deposed etcd leader says yes to every keep-alive", 7000, FAST,
+		3, THREE,
 		{2000, FAULT_STALE_KEEPALIVE, 0, 0, "keep-alives are answered by a deposed leader"},
 		{2500, FAULT_EARLY_REVOKE, 0, 0, "the new leader has revoked the lease"},
 		{5000, MEND, 0, FAULT_STALE_KEEPALIVE, "and no more"}),
@@ -238,8 +254,9 @@ static void show_difference(const struct text *expected, const struct text *got)
 		if (expected->at[i - 1] == '\n')
 			line = i;
 	}
-	(void)printf("  expected: %.*s\n  got:      %.*s\n", (int)strcspn(expected->at + line, "\n"),
-		expected->at + line, (int)strcspn(got->at + line, "\n"), got->at + line);
+	(void)printf("  expected: %.*s\n  got:      %.*s\n",
+		(int)strcspn(expected->at + line, "\n"), expected->at + line,
+		(int)strcspn(got->at + line, "\n"), got->at + line);
 }
 
 static bool compare(const char *path, const struct text *got)

@@ -1,6 +1,7 @@
 /* The guardian and its job. It holds the absolute deadline that the agent's proofs move: SIGTERM at
- * D - K - G, SIGKILL at D - K, by whichever of its clocks is first; the job is dead within K. Should
- * the guardian itself be stopped, the kernel's fuse kills it at D - K/4, and its job follows. */
+ * D - K - G, SIGKILL at D - K, by whichever of its clocks is first; the job is dead within K.
+ * Should the guardian itself be stopped, the kernel's fuse kills it at D - K/4, and its job
+ * follows. */
 #include "sim.h"
 
 #include <string.h>
@@ -99,7 +100,7 @@ static bool may_run(const struct node *n)
 	const struct sim_profile *p = &n->sim->profile;
 
 	return n->agent && g->order.lead && !g->order.stop &&
-		elapsed(n, g->order.proved) < p->fence_after - p->kill - p->grace;
+	       elapsed(n, g->order.proved) < p->fence_after - p->kill - p->grace;
 }
 
 void guardian_launch(struct node *n)
@@ -122,7 +123,8 @@ void guardian_launch(struct node *n)
 	trace(s, n, "job %lld starts", (long long)g->job_token);
 	check_launch(n);
 	if (s->knobs.snatch && s->phase == PHASE_CHAOS && sim_chance(s, 300000))
-		sim_at(s, s->now + sim_range(s, 0, s->profile.timeout), EVENT_SNATCH, n->index, 0, 0, 0);
+		sim_at(s, s->now + sim_range(s, 0, s->profile.timeout), EVENT_SNATCH, n->index, 0,
+			0, 0);
 	if (sim_chance(s, s->knobs.exit_ppm))
 		sim_at(s, s->now + sim_range(s, 0, s->knobs.exit_max), EVENT_JOB_EXIT, n->index, 0,
 			g->job_gen, 0);
@@ -166,16 +168,16 @@ static void nothing_runs(struct node *n)
 
 	if (n->respawning && !n->agent) {
 		n->respawning = false;
-		sim_at(s, s->now + sim_range(s, s->knobs.respawn_min, s->knobs.respawn_max), EVENT_START,
-			n->index, n->gen, 0, 0);
+		sim_at(s, s->now + sim_range(s, s->knobs.respawn_min, s->knobs.respawn_max),
+			EVENT_START, n->index, n->gen, 0, 0);
 	} else if (n->agent && g->order.lead && g->order.stop && !g->told_dead) {
 		g->told_dead = true;
-		sim_at(s, s->now + sim_range(s, s->knobs.proof_min, s->knobs.proof_max), EVENT_WORK_DEAD,
-			n->index, n->gen, 0, g->order.token);
+		sim_at(s, s->now + sim_range(s, s->knobs.proof_min, s->knobs.proof_max),
+			EVENT_WORK_DEAD, n->index, n->gen, 0, g->order.token);
 	} else if (may_run(n) && !g->launching) {
 		g->launching = true;
-		sim_at(s, s->now + sim_range(s, s->knobs.launch_min, s->knobs.launch_max), EVENT_LAUNCH,
-			n->index, 0, g->job_gen, 0);
+		sim_at(s, s->now + sim_range(s, s->knobs.launch_min, s->knobs.launch_max),
+			EVENT_LAUNCH, n->index, 0, g->job_gen, 0);
 	}
 }
 
@@ -232,7 +234,8 @@ void guardian_fuse(struct node *n, int64_t token)
 	if (!g->paused || g->order.token != token || g->job == JOB_NONE)
 		return;
 	if (left > 0) { /* the clock was slewed since */
-		sim_at(s, node_after(n, &n->boot, left), EVENT_FUSE, n->index, 0, g->job_gen, token);
+		sim_at(s, node_after(n, &n->boot, left), EVENT_FUSE, n->index, 0, g->job_gen,
+			token);
 		return;
 	}
 	s->stats->fuses++;

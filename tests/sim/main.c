@@ -1,5 +1,5 @@
-/* sim: plays seeded schedules and says how many jobs overlapped. A violation ends it with the seed and
- * the last lines of that schedule's trace. */
+/* sim: plays seeded schedules and says how many jobs overlapped. A violation ends it with the seed
+ * and the last lines of that schedule's trace. */
 #include "sim.h"
 #include "golden.h"
 
@@ -64,26 +64,30 @@ static void explain(const struct run *run, uint64_t seed)
 	from = ring.n > LAST_LINES ? ring.n - LAST_LINES : 0;
 	for (unsigned i = from; i < ring.n; i++)
 		(void)puts(ring.lines[i % LAST_LINES]);
-	(void)printf("seed %llu, profile %s: %s\n", (unsigned long long)seed, sim.profile.name, sim.violation);
+	(void)printf("seed %llu, profile %s: %s\n", (unsigned long long)seed, sim.profile.name,
+		sim.violation);
 }
 
 static void summary(double cpu)
 {
-	(void)printf("schedules %llu, events %llu, steps %llu\nfaults:", (unsigned long long)stats.schedules,
-		(unsigned long long)stats.events, (unsigned long long)stats.steps);
+	(void)printf("schedules %llu, events %llu, steps %llu\nfaults:",
+		(unsigned long long)stats.schedules, (unsigned long long)stats.events,
+		(unsigned long long)stats.steps);
 	for (unsigned i = 0; i < FAULTS; i++)
 		(void)printf(" %s %llu", fault_names[i], (unsigned long long)stats.faults[i]);
 	(void)printf("\nrequests: duplicated %llu, applied late %llu, outcome unknown %llu\n",
 		(unsigned long long)stats.duplicates, (unsigned long long)stats.late_applied,
 		(unsigned long long)stats.unknown);
-	(void)printf("elections %llu, jobs %llu, seizures %llu, clean releases %llu, phantoms %llu, "
-		     "killed at the deadline %llu, by the fuse %llu\n",
+	(void)printf(
+		"elections %llu, jobs %llu, seizures %llu, clean releases %llu, phantoms %llu, "
+		"killed at the deadline %llu, by the fuse %llu\n",
 		(unsigned long long)stats.elections, (unsigned long long)stats.launches,
 		(unsigned long long)stats.seized, (unsigned long long)stats.cleaned,
 		(unsigned long long)stats.phantoms, (unsigned long long)stats.guardian_kills,
 		(unsigned long long)stats.fuses);
 	(void)printf("job time %.1f %% of %.1f virtual hours, %.0f schedules/s of CPU\n",
-		100.0 * (double)stats.job_time / (double)(stats.virtual_time ? stats.virtual_time : 1),
+		100.0 * (double)stats.job_time /
+			(double)(stats.virtual_time ? stats.virtual_time : 1),
 		(double)stats.virtual_time / SEC / 3600,
 		(double)stats.schedules / (cpu > 0 ? cpu : 1e-9));
 }
@@ -119,7 +123,8 @@ static int search(const struct run *run)
 		if (sim.violated) {
 			if (!run->trace)
 				explain(run, seed);
-			(void)printf("violated after %llu schedules\n", (unsigned long long)stats.schedules);
+			(void)printf("violated after %llu schedules\n",
+				(unsigned long long)stats.schedules);
 			return run->expect_violation ? 0 : 1;
 		}
 		if (run->twice && !same_twice(run, seed))
@@ -169,39 +174,67 @@ static bool parse_profile(const char *text, struct run *run)
 
 static int usage(void)
 {
-	(void)fprintf(stderr,
-		"usage: sim --seeds N [--seed FIRST] [--seconds 120] [--nodes 3]\n"
-		"           [--profile fast|normal|wan|mixed] [--faults NAME,...|all|none] [--trace] [-v]\n"
-		"           [--twice] [--expect-violation]\n"
-		"       sim --golden DIRECTORY [--update]\n");
+	(void)fprintf(stderr, "usage: sim --seeds N [--seed FIRST] [--seconds 120] [--nodes 3]\n"
+			      "           [--profile fast|normal|wan|mixed] [--faults "
+			      "NAME,...|all|none] [--trace] [-v]\n"
+			      "           [--twice] [--expect-violation]\n"
+			      "       sim --golden DIRECTORY [--update]\n");
 	return 2;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"seeds", 1, 0, 'n'}, {"seed", 1, 0, 's'},
-		{"seconds", 1, 0, 't'}, {"nodes", 1, 0, 'k'}, {"profile", 1, 0, 'p'}, {"faults", 1, 0, 'f'},
-		{"trace", 0, 0, 'T'}, {"verbose", 0, 0, 'v'}, {"expect-violation", 0, 0, 'x'},
-		{"twice", 0, 0, '2'}, {"golden", 1, 0, 'g'}, {"update", 0, 0, 'u'}, {0, 0, 0, 0}};
-	struct run run = {.seeds = 1, .options = {.seconds = 120, .nodes = 3, .faults = (1u << FAULTS) - 1}};
+		{"seconds", 1, 0, 't'}, {"nodes", 1, 0, 'k'}, {"profile", 1, 0, 'p'},
+		{"faults", 1, 0, 'f'}, {"trace", 0, 0, 'T'}, {"verbose", 0, 0, 'v'},
+		{"expect-violation", 0, 0, 'x'}, {"twice", 0, 0, '2'}, {"golden", 1, 0, 'g'},
+		{"update", 0, 0, 'u'}, {0, 0, 0, 0}};
+	struct run run = {
+		.seeds = 1, .options = {.seconds = 120, .nodes = 3, .faults = (1u << FAULTS) - 1}};
 	const char *golden = NULL;
 	bool update = false, good = true;
 
 	for (int c; (c = getopt_long(argc, argv, "v", options, NULL)) != -1;) {
 		switch (c) {
-		case 'n': run.seeds = strtoull(optarg, NULL, 10); break;
-		case 's': run.first = strtoull(optarg, NULL, 10); break;
-		case 't': run.options.seconds = strtoll(optarg, NULL, 10); break;
-		case 'k': run.options.nodes = (unsigned)strtoul(optarg, NULL, 10); break;
-		case 'p': good = parse_profile(optarg, &run) && good; break;
-		case 'f': good = parse_faults(optarg, &run.options.faults) && good; break;
-		case 'T': run.trace = true; break;
-		case 'v': run.verbose = true; break;
-		case 'x': run.expect_violation = true; break;
-		case '2': run.twice = true; break;
-		case 'g': golden = optarg; break;
-		case 'u': update = true; break;
-		default: good = false; break;
+		case 'n':
+			run.seeds = strtoull(optarg, NULL, 10);
+			break;
+		case 's':
+			run.first = strtoull(optarg, NULL, 10);
+			break;
+		case 't':
+			run.options.seconds = strtoll(optarg, NULL, 10);
+			break;
+		case 'k':
+			run.options.nodes = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'p':
+			good = parse_profile(optarg, &run) && good;
+			break;
+		case 'f':
+			good = parse_faults(optarg, &run.options.faults) && good;
+			break;
+		case 'T':
+			run.trace = true;
+			break;
+		case 'v':
+			run.verbose = true;
+			break;
+		case 'x':
+			run.expect_violation = true;
+			break;
+		case '2':
+			run.twice = true;
+			break;
+		case 'g':
+			golden = optarg;
+			break;
+		case 'u':
+			update = true;
+			break;
+		default:
+			good = false;
+			break;
 		}
 	}
 	if (!good || optind < argc || run.options.nodes < 1 || run.options.nodes > SIM_NODES_MAX)

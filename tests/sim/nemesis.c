@@ -1,5 +1,6 @@
-/* What goes wrong, when, and to whom. Each seed draws which faults it knows and how the network, the
- * clocks and the jobs are (a swarm), so that what is rare in one schedule is common in another. */
+/* What goes wrong, when, and to whom. Each seed draws which faults it knows and how the network,
+ * the clocks and the jobs are (a swarm), so that what is rare in one schedule is common in another.
+ */
 #include "sim.h"
 
 #include <string.h>
@@ -89,7 +90,8 @@ static int64_t draw_rate(struct sim *s)
 	return sim_chance(s, 500000) ? s->knobs.rate_max : -s->knobs.rate_max;
 }
 
-/* CLOCK_BOOTTIME can be slewed beyond what the drift allows for; then CLOCK_MONOTONIC_RAW must do. */
+/* CLOCK_BOOTTIME can be slewed beyond what the drift allows for; then CLOCK_MONOTONIC_RAW must do.
+ */
 static int64_t draw_boot_rate(struct sim *s)
 {
 	if (!s->knobs.boot_slewed)
@@ -178,8 +180,8 @@ static void unwatch_all(struct sim *s, int64_t within)
 {
 	for (unsigned i = 0; i < s->n_nodes; i++)
 		if (sim_chance(s, 500000))
-			sim_at(s, s->now + sim_range(s, 0, within), EVENT_UNWATCHED, i, s->nodes[i].gen,
-				s->nodes[i].watch.gen, 0);
+			sim_at(s, s->now + sim_range(s, 0, within), EVENT_UNWATCHED, i,
+				s->nodes[i].gen, s->nodes[i].watch.gen, 0);
 }
 
 static unsigned another(struct sim *s, const struct node *n)
@@ -194,8 +196,8 @@ static void fault_in_network(struct sim *s, enum fault fault, struct node *n, in
 	case FAULT_PARTITION:
 		cut(n, true, true);
 		if (sim_chance(s, 500000))
-			sim_at(s, s->now + sim_range(s, 0, duration * 2), EVENT_UNWATCHED, n->index, n->gen,
-				n->watch.gen, 0);
+			sim_at(s, s->now + sim_range(s, 0, duration * 2), EVENT_UNWATCHED, n->index,
+				n->gen, n->watch.gen, 0);
 		break;
 	case FAULT_ONE_WAY:
 		cut(n, n->cut_out, true);
@@ -234,11 +236,13 @@ static void fault_in_process(struct sim *s, enum fault fault, struct node *n, in
 		break;
 	case FAULT_NODE_CRASH:
 	case FAULT_REBOOT:
-		node_crash(n, fault == FAULT_REBOOT, sim_range(s, s->knobs.restart_min, s->knobs.restart_max));
+		node_crash(n, fault == FAULT_REBOOT,
+			sim_range(s, s->knobs.restart_min, s->knobs.restart_max));
 		break;
 	case FAULT_STORM:
 		for (int64_t i = sim_range(s, 2, 8); i > 0; i--)
-			sim_at(s, s->now + sim_range(s, 0, duration), EVENT_FAULT_END, n->index, 1, fault, 0);
+			sim_at(s, s->now + sim_range(s, 0, duration), EVENT_FAULT_END, n->index, 1,
+				fault, 0);
 		break;
 	case FAULT_RESIGN:
 	case FAULT_SNATCH:
@@ -287,8 +291,8 @@ static void fault_in_etcd(struct sim *s, enum fault fault, int64_t duration)
 		if (e->state.leader.create != 0)
 			etcd_overwrite_leader(s);
 		break;
-	/* Config and epoch both gone is a group never used: whoever makes that of one in use, has been
-	 * told what it means. */
+	/* Config and epoch both gone is a group never used: whoever makes that of one in use, has
+	 * been told what it means. */
 	case FAULT_DELETE_CONFIG:
 		if (e->state.epoch.mod != 0)
 			etcd_delete(s, ELECTION_KEY_CONFIG);
@@ -307,7 +311,8 @@ static void fault_in_etcd(struct sim *s, enum fault fault, int64_t duration)
 
 static bool is_of_etcd(enum fault fault)
 {
-	return (fault >= FAULT_EARLY_REVOKE && fault <= FAULT_DELETE_CLEAN) || fault == FAULT_STALE_LIST;
+	return (fault >= FAULT_EARLY_REVOKE && fault <= FAULT_DELETE_CLEAN) ||
+	       fault == FAULT_STALE_LIST;
 }
 
 void fault_begin(struct sim *s, enum fault fault, struct node *n, int64_t duration)
@@ -408,20 +413,23 @@ void nemesis_step(struct sim *s)
 	for (unsigned i = 0; i < FAULTS; i++)
 		if ((s->knobs.faults & 1u << i) && --pick == 0)
 			fault = i;
-	fault_begin(s, (enum fault)fault, victim(s), sim_range(s, s->knobs.fault_min, s->knobs.fault_max));
-	sim_at(s, s->now + sim_range(s, s->knobs.gap_min, s->knobs.gap_max), EVENT_NEMESIS, 0, 0, 0, 0);
+	fault_begin(s, (enum fault)fault, victim(s),
+		sim_range(s, s->knobs.fault_min, s->knobs.fault_max));
+	sim_at(s, s->now + sim_range(s, s->knobs.gap_min, s->knobs.gap_max), EVENT_NEMESIS, 0, 0, 0,
+		0);
 }
 
-/* A key that no lease ends any more, because an operator put it, and that has no beat to tell whether
- * anybody is behind it (its epoch was deleted too, or its leader died without space): only the operator
- * can delete it. */
+/* A key that no lease ends any more, because an operator put it, and that has no beat to tell
+ * whether anybody is behind it (its epoch was deleted too, or its leader died without space): only
+ * the operator can delete it. */
 static void delete_orphan(struct sim *s)
 {
 	const struct etcd_state *st = &s->etcd.state;
 	unsigned owner = etcd_node_of(st->epoch.incarnation);
 
 	if (st->leader.create != 0 && st->leader.lease == 0 &&
-		(st->epoch.mod != st->leader.create || owner >= s->n_nodes || st->beat[owner].mod == 0))
+		(st->epoch.mod != st->leader.create || owner >= s->n_nodes ||
+			st->beat[owner].mod == 0))
 		etcd_delete(s, ELECTION_KEY_LEADER);
 }
 
@@ -431,7 +439,8 @@ void nemesis_heal(struct sim *s)
 	struct sim_knobs *k = &s->knobs;
 
 	trace(s, NULL, "all faults end");
-	k->tail_ppm = k->loss_ppm = k->twice_ppm = k->garble_ppm = k->late_reply_ppm = k->slow_ppm = 0;
+	k->tail_ppm = k->loss_ppm = k->twice_ppm = k->garble_ppm = k->late_reply_ppm = k->slow_ppm =
+		0;
 	k->watch_tail_ppm = k->crash_midway_ppm = k->exit_ppm = 0;
 	k->net_max = s->profile.net_max;
 	s->etcd.stale_keepalive = s->etcd.nospace = false;

@@ -79,7 +79,8 @@ static void op_new(struct node *n, const struct election_action *a)
 		if (n->ops[i].kind == 0)
 			op = &n->ops[i];
 	if (!op) {
-		check_violation(n->sim, "%c has more than %d requests on their way", node_name(n), NODE_OPS);
+		check_violation(n->sim, "%c has more than %d requests on their way", node_name(n),
+			NODE_OPS);
 		return;
 	}
 	op->op = a->op;
@@ -103,7 +104,8 @@ static void transmit(struct node *n, const struct election_action *a)
 }
 
 /* An answer that no message stands behind: nothing was sent, or nobody can tell. */
-static void answer_without(struct node *n, const struct election_action *a, enum election_outcome outcome)
+static void answer_without(
+	struct node *n, const struct election_action *a, enum election_outcome outcome)
 {
 	struct sim *s = n->sim;
 	struct message *m = message_new(s);
@@ -122,7 +124,8 @@ void net_send(struct node *n, const struct election_action *a)
 	struct sim *s = n->sim;
 
 	op_new(n, a);
-	sim_at(s, node_after(n, &n->boot, s->profile.timeout), EVENT_TIMEOUT, n->index, n->gen, a->op, 0);
+	sim_at(s, node_after(n, &n->boot, s->profile.timeout), EVENT_TIMEOUT, n->index, n->gen,
+		a->op, 0);
 	if (n->cut_out) {
 		if (sim_chance(s, s->knobs.refuse_ppm))
 			answer_without(n, a, ELECTION_REFUSED);
@@ -170,7 +173,7 @@ void net_arrive(struct sim *s, uint32_t index)
 	if (s->nodes[m->request.node].cut_out && sim_chance(s, 900000)) {
 		message_free(index);
 	} else if (!e->no_quorum ||
-		(e->stale_keepalive && m->request.action.kind == ELECTION_KEEPALIVE)) {
+		   (e->stale_keepalive && m->request.action.kind == ELECTION_KEEPALIVE)) {
 		apply(s, index);
 	} else if (n_queued < QUEUED && !sim_chance(s, 200000)) {
 		queued[n_queued++] = index;
@@ -182,7 +185,8 @@ void net_arrive(struct sim *s, uint32_t index)
 void net_quorum_back(struct sim *s)
 {
 	for (uint32_t i = 0; i < n_queued; i++)
-		sim_at(s, s->now + sim_range(s, 0, s->knobs.net_max * 4), EVENT_ARRIVE, 0, 0, queued[i], 0);
+		sim_at(s, s->now + sim_range(s, 0, s->knobs.net_max * 4), EVENT_ARRIVE, 0, 0,
+			queued[i], 0);
 	n_queued = 0;
 }
 
@@ -216,10 +220,10 @@ static void answered(struct node *n, struct node_op *op, struct message *m)
 	if (ev.kind == ELECTION_REPLY) {
 		ev.reply.op = op->op;
 		ev.reply.sent = op->sent;
-		if (m->request.action.kind == ELECTION_ACQUIRE && ev.reply.outcome == ELECTION_APPLIED)
-			learn_beat_node(n,
-				ev.reply.succeeded ? m->request.incarnation
-						   : ev.reply.view.epoch.incarnation);
+		if (m->request.action.kind == ELECTION_ACQUIRE &&
+			ev.reply.outcome == ELECTION_APPLIED)
+			learn_beat_node(n, ev.reply.succeeded ? m->request.incarnation
+							      : ev.reply.view.epoch.incarnation);
 		if (ev.reply.outcome == ELECTION_UNKNOWN)
 			n->sim->stats->unknown++;
 	}
@@ -290,7 +294,8 @@ void net_changed(struct sim *s)
 	for (unsigned i = 0; i < s->n_nodes; i++) {
 		struct node *n = &s->nodes[i];
 
-		if (n->agent && n->watch.open && !n->watch.silent && n->watch.held < s->etcd.n_changes) {
+		if (n->agent && n->watch.open && !n->watch.silent &&
+			n->watch.held < s->etcd.n_changes) {
 			n->watch.held = s->etcd.n_changes;
 			watch_schedule(n);
 		}
@@ -300,7 +305,8 @@ void net_changed(struct sim *s)
 /* The network is back: what the stream holds comes now. */
 void net_connected(struct node *n)
 {
-	if (n->agent && n->watch.open && !n->watch.silent && n->watch.cursor < n->sim->etcd.n_changes)
+	if (n->agent && n->watch.open && !n->watch.silent &&
+		n->watch.cursor < n->sim->etcd.n_changes)
 		watch_schedule(n);
 }
 
@@ -335,7 +341,7 @@ static void seen(struct node *n, const struct etcd_change *c)
 		break;
 	case ELECTION_KEY_RESERVE:
 		v->reserve = c->node == ETCD_NOBODY ? ELECTION_RESERVE_NONE
-			: c->node == n->index	    ? ELECTION_RESERVE_US
+			     : c->node == n->index  ? ELECTION_RESERVE_US
 						    : ELECTION_RESERVE_OTHER;
 		break;
 	case ELECTION_KEYS:
@@ -351,8 +357,8 @@ void net_watch(struct node *n, const struct sim_event *event)
 
 	if (event->x != n->watch.gen || !n->watch.open || n->watch.silent || n->cut_in)
 		return;
-	while (n->watch.cursor < (uint64_t)event->arg && n->agent && n->gen == gen && n->watch.open &&
-		n->watch.gen == watch) {
+	while (n->watch.cursor < (uint64_t)event->arg && n->agent && n->gen == gen &&
+		n->watch.open && n->watch.gen == watch) {
 		if (e->n_changes - n->watch.cursor > ETCD_CHANGES) {
 			net_unwatched(n, watch); /* compacted */
 			return;

@@ -74,7 +74,8 @@ static void arm(struct node *n)
 
 	n->spins = in == 0 ? n->spins + 1 : 0;
 	if (n->spins > 1000)
-		check_violation(n->sim, "%c spins in %s", node_name(n), election_role_name(n->core.role));
+		check_violation(
+			n->sim, "%c spins in %s", node_name(n), election_role_name(n->core.role));
 	if (in < 0)
 		return;
 	at = node_after(n, &n->boot, in);
@@ -161,14 +162,15 @@ static void perform(struct node *n, const struct election_action *a)
 	}
 }
 
-static void hash_step(struct node *n, const struct election_event *ev, const struct election_actions *out)
+static void hash_step(
+	struct node *n, const struct election_event *ev, const struct election_actions *out)
 {
 	struct sim *s = n->sim;
 
 	check_hash(s, (uint64_t)s->now ^ (uint64_t)n->index << 56 ^ (uint64_t)ev->kind << 48);
 	for (unsigned i = 0; i < out->n; i++)
 		check_hash(s, (uint64_t)out->v[i].kind << 40 ^ (uint64_t)out->v[i].note << 32 ^
-				(uint64_t)out->v[i].op << 16 ^ (uint64_t)out->v[i].token);
+				      (uint64_t)out->v[i].op << 16 ^ (uint64_t)out->v[i].token);
 	check_hash(s, (uint64_t)n->core.role);
 }
 
@@ -277,7 +279,8 @@ void node_resume(struct node *n)
 	while (n->n_held > 0) {
 		unsigned i = (unsigned)sim_range(s, 0, n->n_held - 1);
 
-		sim_at(s, s->now, n->held[i].kind, n->index, n->held[i].gen, n->held[i].x, n->held[i].arg);
+		sim_at(s, s->now, n->held[i].kind, n->index, n->held[i].gen, n->held[i].x,
+			n->held[i].arg);
 		n->held[i] = n->held[--n->n_held];
 	}
 }
@@ -286,7 +289,8 @@ static void agent_gone(struct node *n)
 {
 	struct sim *s = n->sim;
 
-	for (unsigned i = 0; i < n->n_held; i++) /* their messages go the normal way and are dropped */
+	for (unsigned i = 0; i < n->n_held;
+		i++) /* their messages go the normal way and are dropped */
 		if (n->held[i].kind == EVENT_REPLY)
 			sim_at(s, s->now, EVENT_REPLY, n->index, n->held[i].gen, n->held[i].x, 0);
 	n->n_held = 0;

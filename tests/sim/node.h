@@ -45,10 +45,10 @@ struct node_op {
 struct node {
 	struct sim *sim;
 	unsigned index;
-	uint32_t gen;	      /* of the agent */
-	bool up;	      /* the machine and its guardian */
-	bool agent;	      /* runs */
-	bool wanted;	      /* it should: not shut down */
+	uint32_t gen; /* of the agent */
+	bool up;      /* the machine and its guardian */
+	bool agent;   /* runs */
+	bool wanted;  /* it should: not shut down */
 	bool respawning;
 	bool paused;
 	bool cut_out, cut_in; /* requests, answers are lost */
@@ -68,7 +68,8 @@ struct node {
 	} watch;
 	unsigned beat_node, reserve_for;
 	struct election_saved saved;
-	int64_t leading, stopped_of; /* tokens of the LEAD that is open, of the STOP_WORK answered */
+	int64_t leading,
+		stopped_of; /* tokens of the LEAD that is open, of the STOP_WORK answered */
 	int64_t stop_since;
 	struct guardian guardian;
 	unsigned n_held;

@@ -39,7 +39,8 @@ static inline uint64_t prng_next(struct prng *p)
 	return ret;
 }
 
-/* In [low, high]; draws nothing when both are equal, which keeps fixed scripts free of randomness. */
+/* In [low, high]; draws nothing when both are equal, which keeps fixed scripts free of randomness.
+ */
 static inline int64_t prng_range(struct prng *p, int64_t low, int64_t high)
 {
 	if (high <= low)

@@ -1,12 +1,14 @@
-/* The heap of events, their dispatch, and the phases of a schedule: chaos, then healed (a leader must
- * work within a bound), then the end (every node told to stop must end, and leave no key behind). */
+/* The heap of events, their dispatch, and the phases of a schedule: chaos, then healed (a leader
+ * must work within a bound), then the end (every node told to stop must end, and leave no key
+ * behind). */
 #include "sim.h"
 
 #include <stddef.h>
 #include <string.h>
 
 const struct sim_profile sim_profiles[3] = {
-	{"fast", 3 * SEC, 1500 * MSEC, 150 * MSEC, 300 * MSEC, 300 * MSEC, 200 * MSEC, MSEC / 5, 2 * MSEC},
+	{"fast", 3 * SEC, 1500 * MSEC, 150 * MSEC, 300 * MSEC, 300 * MSEC, 200 * MSEC, MSEC / 5,
+		2 * MSEC},
 	{"normal", 10 * SEC, 6 * SEC, SEC, 900 * MSEC, 2 * SEC, 500 * MSEC, MSEC / 5, 2 * MSEC},
 	{"wan", 30 * SEC, 20 * SEC, 3 * SEC, 3 * SEC, 5 * SEC, SEC, 20 * MSEC, 80 * MSEC},
 };
@@ -18,8 +20,8 @@ static bool before(const struct sim_event *a, const struct sim_event *b)
 	return a->at != b->at ? a->at < b->at : a->seq < b->seq;
 }
 
-void sim_at(struct sim *s, int64_t at, enum sim_event_kind kind, unsigned node, uint32_t gen, uint32_t x,
-	int64_t arg)
+void sim_at(struct sim *s, int64_t at, enum sim_event_kind kind, unsigned node, uint32_t gen,
+	uint32_t x, int64_t arg)
 {
 	struct sim_event ev = {at < s->now ? s->now : at, s->seq++, kind, node, gen, x, arg};
 	unsigned i = s->n_heap;
@@ -58,7 +60,8 @@ static int64_t leader_bound(const struct sim *s)
 	const struct sim_profile *p = &s->profile;
 
 	/* a reservation and a resigned node's standing back take 10 s each */
-	return 2 * p->ttl + p->fence_after * 11 / 10 * 2 + 20 * SEC + 10 * p->timeout + s->knobs.restart_max;
+	return 2 * p->ttl + p->fence_after * 11 / 10 * 2 + 20 * SEC + 10 * p->timeout +
+	       s->knobs.restart_max;
 }
 
 static bool leader_works(const struct sim *s)
@@ -66,7 +69,7 @@ static bool leader_works(const struct sim *s)
 	for (unsigned i = 0; i < s->n_nodes; i++)
 		if (s->nodes[i].guardian.job == JOB_RUNNING)
 			return s->now - s->nodes[i].guardian.job_since >= s->profile.fence_after &&
-				s->now - s->alive_since >= s->profile.fence_after;
+			       s->now - s->alive_since >= s->profile.fence_after;
 	return false;
 }
 
@@ -110,7 +113,8 @@ static void phase_step(struct sim *s)
 		if (all_ended(s)) {
 			s->phase = PHASE_DONE;
 			if (s->etcd.state.leader.create != 0)
-				check_violation(s, "liveness: all nodes ended and the key is still there");
+				check_violation(
+					s, "liveness: all nodes ended and the key is still there");
 		} else if (s->now > s->phase_by) {
 			check_violation(s, "liveness: a node that was told to stop does not end");
 		}

@@ -84,7 +84,8 @@ enum fault {
 	FAULT_SILENT_WATCH,
 	FAULT_SLEW,
 	FAULT_STALE_LIST,
-	FAULT_SNATCH, /* whoever leads next is cut off and revoked while acquires are on their way */
+	FAULT_SNATCH, /* whoever leads next is cut off and revoked while acquires are on their way
+		       */
 	FAULTS,
 };
 extern const char *const fault_names[FAULTS];
@@ -99,9 +100,9 @@ struct sim_knobs {
 	int64_t slow_ppm, slow_min, slow_max;
 	unsigned drop_acquires; /* answers of so many are lost */
 	int64_t watch_min, watch_max, watch_tail_ppm, watch_tail_max;
-	int64_t rate_max;   /* ppm */
-	bool rate_extreme;  /* every clock at one of the ends */
-	bool boot_slewed;   /* more than the drift allows for, on the one clock that can be slewed */
+	int64_t rate_max;  /* ppm */
+	bool rate_extreme; /* every clock at one of the ends */
+	bool boot_slewed;  /* more than the drift allows for, on the one clock that can be slewed */
 	int64_t expiry_lag; /* of lease checks, at most */
 	int64_t launch_min, launch_max, obey_ppm, obey_min, obey_max;
 	int64_t kill_min, kill_max; /* in thousandths of K */
@@ -212,7 +213,8 @@ void script_step(struct sim *s, uint32_t step);
 
 /* check.c */
 void check_violation(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void check_actions(struct node *n, enum election_role before, const struct election_actions *actions);
+void check_actions(
+	struct node *n, enum election_role before, const struct election_actions *actions);
 void check_launch(struct node *n);
 void check_clean(struct sim *s, int64_t token, bool by_seizure);
 void check_ready(struct sim *s, int64_t token);

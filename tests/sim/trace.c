@@ -45,8 +45,8 @@ static const char *const notes[ELECTION_NOTES] = {
 	[ELECTION_NOTE_UNKNOWN] = "has no answer; asks the same again",
 };
 
-static const char *const operations[] = {"?", "list", "grant", "keepalive", "revoke", "acquire", "beat",
-	"seize", "release"};
+static const char *const operations[] = {
+	"?", "list", "grant", "keepalive", "revoke", "acquire", "beat", "seize", "release"};
 
 void trace_action(struct node *n, const struct election_action *a)
 {
@@ -76,7 +76,8 @@ void trace_action(struct node *n, const struct election_action *a)
 		break;
 	case ELECTION_STOP_WORK:
 		trace(s, n, "stops job %lld: %s, grace %.3f s", (long long)a->token,
-			reasons[a->reason <= ELECTION_REASON_LOST ? a->reason : 0], (double)a->grace / SEC);
+			reasons[a->reason <= ELECTION_REASON_LOST ? a->reason : 0],
+			(double)a->grace / SEC);
 		break;
 	case ELECTION_EXTEND:
 	case ELECTION_SAVE:
