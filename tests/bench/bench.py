@@ -41,10 +41,11 @@ class Bench:
         if not self.missing:
             names = ["%s%d" % (side, i) for i in range(CANDIDATES) for side in "ab"]
             self.net = network.Net(names, options.members)
-            enter(self.net.hub)
             where = {"addresses": self.net.addresses}
         self.cluster = Cluster(os.path.join(directory, "etcd"), options.members, True,
                                options.etcd, **where)
+        if self.net:
+            enter(self.net.hub)
 
     def leaves(self, number):
         return ("a%d" % number, "b%d" % number) if self.net else (None, None)

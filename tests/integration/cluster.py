@@ -99,21 +99,19 @@ class Member:
 
 class Cluster:
     """bindir: where etcd and etcdctl are (None: $PATH). addresses: one per member, with prefix: an
-    argument vector that enters the network namespace where they exist, and port: the first of ten
-    that are free there. detach: members outlive us. extra: more flags for etcd."""
+    argument vector that enters the network namespace where they exist. detach: members outlive us.
+    extra: more flags for etcd."""
 
     def __init__(self, directory, members=1, tls=False, bindir=None, addresses=None, prefix=(),
-                 port=23790, detach=False, extra=()):
+                 detach=False, extra=()):
         self.directory = str(directory)
         os.makedirs(self.directory, exist_ok=True)
         self.bindir, self.prefix, self.detach = bindir, list(prefix), detach
         self.extra = list(extra)
-        self.block = None
-        if addresses is None:
-            self.block = PortBlock()
-            base, addresses = self.block.base, ["127.0.0.1"] * members
-        else:
-            base = port
+        # Its ports are nobody else's even in another namespace: a daemon tells its instances on one
+        # machine apart by their endpoints.
+        self.block = PortBlock()
+        base, addresses = self.block.base, addresses or ["127.0.0.1"] * members
         self.tls = certs.make(os.path.join(self.directory, "tls"), set(addresses)) if tls else None
         scheme = "https" if tls else "http"
         self.members = [Member(i, addresses[i], base + 1 + 2 * i, base + 2 + 2 * i, scheme,
@@ -192,8 +190,7 @@ class Cluster:
     def close(self):
         for member in self.members:
             self.kill(member.index)
-        if self.block:
-            self.block.close()
+        self.block.close()
 
     # ---- questions
 

@@ -71,12 +71,8 @@ class Pool:
     def get(self, version, members, tls, net=None):
         key = (version, members, tls, net)
         if key not in self.clusters:
-            number = len(self.clusters)
-            where = {}
-            if net:
-                where = {"addresses": net.addresses, "prefix": net.hub.prefix,
-                         "port": 23790 + 10 * number}
-            directory = self.root / ("etcd%d" % number)
+            where = {"addresses": net.addresses, "prefix": net.hub.prefix} if net else {}
+            directory = self.root / ("etcd%d" % len(self.clusters))
             self.clusters[key] = Cluster(directory, members, tls, self.versions.bindir(version),
                                          **where).start()
         cluster = self.clusters[key].repair()
