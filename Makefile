@@ -18,7 +18,7 @@ SECONDS ?= 60
 .PHONY: build help deps test demo bench torture mutants install up down fuzz asan clean
 
 build: $(BUILD)/build.ninja  ## compile everything into build/
-	@ninja -C $(BUILD) -j $(JOBS)
+	@ninja --quiet -C $(BUILD) -j $(JOBS)
 
 $(BUILD)/build.ninja:
 	$(MESON) setup $(BUILD)
@@ -53,7 +53,7 @@ mutants: build  ## break each rule of the election; the simulator must catch all
 
 install: $(BUILD)/build.ninja  ## install; PREFIX=/usr/local DESTDIR=
 	@$(MESON) configure $(BUILD) -Dprefix=$(PREFIX)
-	@ninja -C $(BUILD) -j $(JOBS)
+	@ninja --quiet -C $(BUILD) -j $(JOBS)
 	DESTDIR="$(DESTDIR)" $(MESON) install -C $(BUILD) --no-rebuild
 
 up:  ## a local three-member etcd cluster with TLS that stays
