@@ -57,7 +57,7 @@ static inline int scratch_setup(void **state)
 		scratch_write(files[i].name, text, strlen(text), files[i].mode);
 	}
 	scratch_write("garbage.pem",
-		"-----BEGIN CERTIFICATE-----\nnot base64\n-----END CERTIFICATE-----\n", 65, 0644);
+		"-----BEGIN CERTIFICATE-----\nnotsbase64\n-----END CERTIFICATE-----\n", 65, 0644);
 	scratch_write("pw", "s3cr3t-value\n", 13, 0600);
 	scratch_write("pw-open", "s3cr3t-value\n", 13, 0644);
 	scratch_write("pw-two", "s3cr3t-value\nmore\n", 18, 0600);

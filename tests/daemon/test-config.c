@@ -440,6 +440,41 @@ static void test_fields_are_filled(void **state)
 	assert_null(out.config.password);
 }
 
+static void test_long_lines_are_whole(void **state)
+{
+	char conf[4096], value[1001];
+	struct outcome out;
+
+	memset(value, 'x', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	(void)snprintf(conf, sizeof(conf), "%s[Election]\nValue=%s\n", ETCD, value);
+	load_texts(&out, conf, NULL);
+	assert_int_equal(out.code, 0);
+	assert_string_equal(out.config.value, value);
+	config_free(&out.config);
+}
+
+static void test_other_files_beside_the_jobs_are_not_read(void **state)
+{
+	static const char *const names[] = {
+		"jobs.d/.hidden.job", "jobs.d/j.job.bak", "jobs.d/.job"};
+	struct outcome out;
+	char path[256];
+
+	load_texts(&out, ETCD, JOB);
+	config_free(&out.config);
+	for (size_t i = 0; i < 3; i++)
+		scratch_write(names[i], "nonsense\n", 9, 0644);
+	load(&out);
+	assert_int_equal(out.code, 0);
+	assert_int_equal(out.config.n_jobs, 1);
+	config_free(&out.config);
+	for (size_t i = 0; i < 3; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", scratch, names[i]);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
 /* Under systemd a credential's mode shows the mask of its ACL in the place of the group. */
 static void test_credentials_may_show_an_acl(void **state)
 {
@@ -532,6 +567,8 @@ int main(void)
 		cmocka_unit_test(test_what_is_accepted_means),
 		cmocka_unit_test(test_what_is_printed_reads_back_the_same),
 		cmocka_unit_test(test_fields_are_filled),
+		cmocka_unit_test(test_long_lines_are_whole),
+		cmocka_unit_test(test_other_files_beside_the_jobs_are_not_read),
 		cmocka_unit_test(test_credentials_may_show_an_acl),
 		cmocka_unit_test(test_shipped_files_hold_every_default),
 		cmocka_unit_test(test_shipped_job_is_good),

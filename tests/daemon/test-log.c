@@ -71,6 +71,7 @@ static void test_levels(void **state)
 	direct(pipes[1]);
 	log_set_level(ONCE_LOG_ERR);
 	log_warning("e", "no");
+	log_event(ONCE_LOG_WARNING, "e", "no");
 	log_err("e", "yes");
 	log_set_level(ONCE_LOG_DEBUG);
 	log_debug("e", "yes");
@@ -301,8 +302,10 @@ static void test_a_stopped_journald_does_not_block(void **state)
 	uint64_t before = log_dropped();
 
 	(void)alarm(5);
+	errno = ENOENT;
 	for (int i = 0; i < 10000; i++)
 		log_info("e", "line %d", i);
+	assert_int_equal(errno, ENOENT);
 	(void)alarm(0);
 	assert_true(log_dropped() > before);
 	journal_stop(fd, pair, path);
