@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -198,6 +199,15 @@ static int remove_cgroup(int parent_fd, const char *name, int depth)
 	return unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 ? 0 : -errno;
 }
 
+/* The leaf is its guardian's: whoever holds it locked lives. Beside the lock in the runtime directory,
+ * which a second daemon may have elsewhere, or not at all. */
+static int lock_leaf(int fd)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	return errno == EWOULDBLOCK ? -EBUSY : -errno;
+}
+
 /* What a dead predecessor left: kill it, wait, remove it. The lock says the predecessor is dead. */
 static int empty_leftover(int parent_fd, const char *name, bool *ret_existed)
 {
@@ -207,9 +217,10 @@ static int empty_leftover(int parent_fd, const char *name, bool *ret_existed)
 	*ret_existed = false;
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
-	events_fd = openat(fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	r = lock_leaf(fd);
+	events_fd = r == 0 ? openat(fd, "cgroup.events", O_RDONLY | O_CLOEXEC) : -1;
 	if (events_fd < 0) {
-		r = -errno;
+		r = r < 0 ? r : -errno;
 		(void)close(fd);
 		return r;
 	}
@@ -360,6 +371,12 @@ int tree_cgroup_open(struct tree *tree, const char *instance, bool *ret_emptied)
 	tree->leaf_fd = open(tree->leaf, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (tree->leaf_fd < 0)
 		return -errno;
+	r = lock_leaf(tree->leaf_fd);
+	if (r < 0) {
+		(void)close(tree->leaf_fd);
+		tree->leaf_fd = -1;
+		return r;
+	}
 	tree->ops = &cgroup_ops;
 	tree->contain = LINK_CONTAIN_CGROUP;
 	r = try_birth(tree);

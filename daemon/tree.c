@@ -10,8 +10,8 @@ int tree_open(struct tree *tree, const char *instance, bool *ret_emptied)
 	*ret_emptied = false;
 	if (tree->force != LINK_CONTAIN_SUBREAPER)
 		r = tree_cgroup_open(tree, instance, ret_emptied);
-	/* Something of the predecessor lives in the leaf: another backend would not change that. */
-	if (r == 0 || r == -ETIMEDOUT || tree->force == LINK_CONTAIN_CGROUP)
+	/* A predecessor or something of it lives in the leaf: another backend would not change that. */
+	if (r == 0 || r == -ETIMEDOUT || r == -EBUSY || tree->force == LINK_CONTAIN_CGROUP)
 		return r;
 	return tree_subreaper_open(tree);
 }
