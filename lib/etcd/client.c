@@ -255,7 +255,7 @@ static int client_init(struct once_client *client, const struct once_client_conf
 {
 	struct transport_tls tls = {config->cacert, config->cert, config->key_file};
 	int r = copy_endpoints(client, config, ret_message);
-	r = r ? r : endpoint_check_files(config, ret_message);
+	r = r ? r : pem_check_files(config, ret_message);
 	r = r ? r : auth_init(&client->auth, config->user, config->password);
 	r = r ? r : leader_init(client, config->prefer_leader);
 	client->note_timer = client->loop->ops->timer_new(client->loop, on_note, client);

@@ -1,5 +1,4 @@
-/* What a client is configured with: URLs to a normal form, and files that must be what they are said
- * to be, so that a mistake is found at start and named. */
+/* The URLs that a client is configured with, in a normal form; a mistake is found at start and named. */
 #include "etcd/internal.h"
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -12,7 +11,7 @@
 
 static __thread char message_text[256];
 
-__attribute__((format(printf, 2, 3))) static void say(const char **ret_message, const char *format, ...)
+void client_say(const char **ret_message, const char *format, ...)
 {
 	va_list ap;
 	va_start(ap, format);
@@ -113,13 +112,13 @@ int endpoint_parse(char **ret_url, const char *text, bool tls, bool allow_plaint
 {
 	struct parts parts;
 	if (!text || !split_url(&parts, text)) {
-		say(ret_message, "%s: not an endpoint; expected https://host:port, http://host:port or host:port",
+		client_say(ret_message, "%s: not an endpoint; expected https://host:port, http://host:port or host:port",
 			text ? text : "(null)");
 		return -EINVAL;
 	}
 	tls = parts.has_scheme ? parts.tls : tls;
 	if (!tls && !allow_plaintext && !is_loopback(&parts)) {
-		say(ret_message, "%s: plaintext to another host is not allowed", text);
+		client_say(ret_message, "%s: plaintext to another host is not allowed", text);
 		return -EPERM;
 	}
 	char *url;
@@ -140,45 +139,4 @@ bool endpoint_same(const char *url, const char *b)
 	size_t len = strlen(url);
 	return split_url(&parts, b) && parts.has_scheme && !strncasecmp(url, b, len) &&
 		(!b[len] || !strcmp(b + len, "/"));
-}
-
-/* A PEM file holds a block whose label ends so ("CERTIFICATE", "PRIVATE KEY"). That it is a good one
- * is found out by the first connection. */
-static int check_pem(const char *path, const char *what, const char *label, const char **ret_message)
-{
-	char *line = NULL;
-	size_t size = 0;
-	bool begun = false, ended = false;
-	FILE *file = fopen(path, "re");
-	if (!file) {
-		int r = -errno;
-		say(ret_message, "%s: %s %s", path, what, r == -ENOENT ? "does not exist" : "cannot be read");
-		return r == -ENOENT || r == -EACCES || r == -ENOMEM ? r : -EACCES;
-	}
-	while (!ended && getline(&line, &size, file) > 0) {
-		char *match = strstr(line, label);
-		bool here = match && !strncmp(match + strlen(label), "-----", 5);
-		begun = begun || (here && !strncmp(line, "-----BEGIN ", 11));
-		ended = begun && here && !strncmp(line, "-----END ", 9);
-	}
-	free(line);
-	(void)fclose(file);
-	if (!ended) {
-		say(ret_message, "%s: %s is no PEM file with a %s", path, what, label);
-		return -EKEYREJECTED;
-	}
-	return 0;
-}
-
-int endpoint_check_files(const struct once_client_config *config, const char **ret_message)
-{
-	if (!config->cert != !config->key_file) {
-		say(ret_message, config->cert ? "a certificate without its key" : "a key without its certificate");
-		return -EINVAL;
-	}
-	int r = config->cacert ? check_pem(config->cacert, "the CA file", "CERTIFICATE", ret_message) : 0;
-	r = r || !config->cert ? r : check_pem(config->cert, "the certificate", "CERTIFICATE", ret_message);
-	return r || !config->key_file ?
-		r :
-		check_pem(config->key_file, "the key", "PRIVATE KEY", ret_message);
 }

@@ -103,11 +103,17 @@ void client_note_header(struct client_gen *gen, uint64_t member_id, uint64_t raf
 /* ---- endpoint.c ------------------------------------------------------------------------------ */
 
 /* The messages are the calling thread's. */
+__attribute__((format(printf, 2, 3))) void client_say(
+	const char **ret_message, const char *format, ...);
 int endpoint_parse(char **ret_url, const char *text, bool tls, bool allow_plaintext,
 	const char **ret_message);
-int endpoint_check_files(const struct once_client_config *config, const char **ret_message);
 /* Whether both name the same place. b may be any URL. */
 bool endpoint_same(const char *url, const char *b);
+
+/* ---- pem.c ----------------------------------------------------------------------------------- */
+
+/* That the files can be read, hold what they should, and that the key is the certificate's. */
+int pem_check_files(const struct once_client_config *config, const char **ret_message);
 
 /* ---- call.c ---------------------------------------------------------------------------------- */
 
