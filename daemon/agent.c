@@ -201,10 +201,12 @@ static void on_save(void *userdata, const void *data, size_t size)
 			strerror(-r));
 }
 
-static void on_elector_stopped(void *userdata)
+static void on_elector_stopped(void *userdata, int error)
 {
 	struct agent *a = userdata;
 
+	if (error < 0 && a->code == 0)
+		a->code = EXIT_FAILURE;
 	a->elector = once_elector_free(a->elector);
 	(void)uplink_quit(&a->uplink, a->code);
 	leave(a);

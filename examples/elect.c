@@ -71,9 +71,11 @@ static void on_log(void *userdata, enum once_log_level level, const char *event,
 		fprintf(stderr, "%s\n", text);
 }
 
-static void on_stopped(void *userdata)
+static void on_stopped(void *userdata, int error)
 {
 	struct worker *w = userdata;
+
+	(void)error;
 	ev_break(w->loop, EVBREAK_ALL);
 }
 

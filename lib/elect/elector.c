@@ -201,7 +201,7 @@ static void act(struct once_elector *e, const struct election_action *a)
 		e->watch = once_watch_cancel(e->watch);
 		elector_cancel_flights(e);
 		if (cb->on_stopped)
-			cb->on_stopped(e->userdata);
+			cb->on_stopped(e->userdata, e->error);
 		break;
 	default:
 		if (elector_perform(e, a) < 0 && e->n_refused < ELECTOR_FLIGHTS_MAX)
@@ -280,6 +280,7 @@ void elector_step(struct once_elector *e, struct election_event *event)
 		return;
 	}
 	e->freed = outer;
+	register_check(e);
 	watch_fit(e);
 	schedule(e);
 }
@@ -507,6 +508,9 @@ static int elector_init(struct once_elector *e, const struct once_elector_config
 	e->timer = e->loop->ops->timer_new(e->loop, on_timer, e);
 	if (!e->value || !e->node || !e->address || !e->timer)
 		return -ENOMEM;
+	r = register_init(e);
+	if (r < 0)
+		return r;
 	recover(e, config);
 	return core_init(e, &config->timing);
 }
@@ -554,6 +558,7 @@ struct once_elector *once_elector_free(struct once_elector *e)
 	e->watch = once_watch_cancel(e->watch);
 	if (e->timer)
 		e->loop->ops->timer_free(e->timer);
+	register_fini(e);
 	keys_fini(&e->keys);
 	free(e->value);
 	free(e->node);

@@ -33,6 +33,14 @@ struct once_elector {
 	struct once_call *self_test; /* before the campaign; NULL: passed or not yet asked */
 	bool started, tested;
 
+	struct once_call *register_call;
+	struct once_timer *register_timer;
+	int64_t registering;	  /* the lease that is to carry the registration */
+	int64_t registered;	  /* the lease that does */
+	uint64_t twin;		  /* incarnation that is registered under our name; 0: none */
+	struct once_instant twin_seen;
+	int error; /* why it ends, if not because it was told to */
+
 	struct once_watch *watch;
 	int64_t watch_revision; /* up to which everything is known */
 	bool watch_beats;	/* whether the stream carries the beats of others */
@@ -57,6 +65,11 @@ struct once_elector {
 int elector_perform(struct once_elector *e, const struct election_action *action);
 void elector_cancel_flights(struct once_elector *e);
 int elector_watch(struct once_elector *e, bool beats);
+
+/* register.c */
+int register_init(struct once_elector *e);
+void register_fini(struct once_elector *e);
+void register_check(struct once_elector *e);
 
 /* view.c */
 void view_from_results(struct once_elector *e, struct election_view *ret,

@@ -45,6 +45,7 @@ int keys_init(struct keys *keys, const struct once_elector_config *config)
 	r |= asprintf(&keys->clean, "%s/g/%s/clean", config->prefix, config->group);
 	r |= asprintf(&keys->reserve, "%s/g/%s/reserve", config->prefix, config->group);
 	r |= asprintf(&keys->beat, "%s/beat/%s/%s", config->prefix, config->node, config->group);
+	r |= asprintf(&keys->registration, "%s/nodes/%s", config->prefix, config->node);
 	r |= config_value(&keys->config_value, config);
 	if (r >= 0 && keys->leader)
 		return 0;
@@ -62,6 +63,7 @@ void keys_fini(struct keys *keys)
 	free(keys->clean);
 	free(keys->reserve);
 	free(keys->beat);
+	free(keys->registration);
 	free(keys->config_value);
 	memset(keys, 0, sizeof(*keys));
 }
@@ -123,6 +125,22 @@ bool keys_epoch_read(struct keys_epoch *ret, struct once_bytes value)
 	memcpy(ret->beat, beat, n);
 	ret->beat[n] = '\0';
 	return true;
+}
+
+int keys_registration_write(char *out, size_t size, uint64_t incarnation, const char *address)
+{
+	return written(snprintf(out, size, "incarnation=%016llx address=%s",
+			       (unsigned long long)incarnation, address),
+		size);
+}
+
+bool keys_registration_read(uint64_t *ret_incarnation, struct once_bytes value)
+{
+	static const char first[] = "incarnation=";
+	size_t n = sizeof(first) - 1;
+
+	return value.size >= n + 16 && memcmp(value.data, first, n) == 0 &&
+		hex_read(ret_incarnation, (const char *)value.data + n);
 }
 
 int keys_beat_write(char *out, size_t size, uint64_t incarnation, uint64_t number)

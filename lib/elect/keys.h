@@ -21,6 +21,7 @@ struct keys {
 	char *clean;
 	char *reserve;
 	char *beat;	  /* beats + node + "/" + group name: this node's */
+	char *registration; /* prefix + "/nodes/" + node: this node lives, on its lease */
 	char *config_value; /* what every node of the group must have there */
 };
 
@@ -38,6 +39,10 @@ struct keys_epoch {
 int keys_epoch_write(char *out, size_t size, uint64_t incarnation, const char *node,
 	const char *address, const char *beat);
 bool keys_epoch_read(struct keys_epoch *ret, struct once_bytes value);
+
+/* registration: incarnation and address */
+int keys_registration_write(char *out, size_t size, uint64_t incarnation, const char *address);
+bool keys_registration_read(uint64_t *ret_incarnation, struct once_bytes value);
 
 /* beat: incarnation and number */
 int keys_beat_write(char *out, size_t size, uint64_t incarnation, uint64_t number);

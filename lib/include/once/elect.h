@@ -74,9 +74,11 @@ struct once_elector_callbacks {
 	 * size 0: forget them. Given back as config.recovered they let a restarted node release its
 	 * old term at once. Optional. */
 	void (*on_save)(void *userdata, const void *data, size_t size);
-	/* The elector has ended after once_elector_stop(): released and revoked as far as that went
-	 * within its time. May free it. */
-	void (*on_stopped)(void *userdata);
+	/* The elector has ended: released and revoked as far as that went within its time. error: 0
+	 * after once_elector_stop(); -EEXIST: another living node of the group has this node's name
+	 * (found out after up to 1.5 lease TTLs, work having been stopped as after a stop). May free
+	 * it. */
+	void (*on_stopped)(void *userdata, int error);
 };
 
 /* Strings and bytes are copied. */
