@@ -282,6 +282,7 @@ static void test_journal_fields(void **state)
 	assert_int_equal(log_field("ONCED_GROUP", NULL), 0);
 	assert_int_equal(log_field("_PID", "1"), -EINVAL);
 	assert_int_equal(log_field("A=B", "1"), -EINVAL);
+	assert_int_equal(log_field("1A", "1"), -EINVAL);
 	assert_int_equal(log_field("", "1"), -EINVAL);
 	log_err("term-begin", "a\nPRIORITY=0");
 	assert_true(recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT) > 0);
