@@ -507,6 +507,9 @@ int agent_main(int link_fd, const struct link_page *page, void *arg)
 		return code;
 	log_set_level(a.config.log_level);
 	(void)log_field("ONCED_NODE", a.config.node);
+	if (a.config.password_from_environment)
+		log_warning("password", "the password came from the environment, where others may read "
+					"it: better is --password-file");
 	(void)signal(SIGPIPE, SIG_IGN);
 	code = agent_init(&a, link_fd, page);
 	if (code < 0) {

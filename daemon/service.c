@@ -49,6 +49,13 @@ static bool is_ours(const char *variable)
 	return strncmp(variable, "ONCED_", 6) == 0 || strncmp(variable, "ETCD_LOCK_", 10) == 0;
 }
 
+/* The command has no business with the daemon's password. */
+static bool is_secret(const char *variable)
+{
+	return strncmp(variable, "ETCDCTL_PASSWORD=", 17) == 0 ||
+		(strncmp(variable, "ETCDCTL_USER=", 13) == 0 && strchr(variable, ':'));
+}
+
 /* Nothing of the daemon's own environment but what was named, except under onced run, which stands in
  * front of a command as env(1) does. */
 static void put_environment(struct buf *b, uint32_t *count, const struct service *s)
@@ -57,7 +64,7 @@ static void put_environment(struct buf *b, uint32_t *count, const struct service
 
 	if (c->inherit_environment) {
 		for (char **v = environ; v && *v; v++) {
-			if (is_ours(*v) || strncmp(*v, "ETCDCTL_PASSWORD=", 17) == 0)
+			if (is_ours(*v) || is_secret(*v))
 				continue;
 			put_string(b, *v);
 			(*count)++;
