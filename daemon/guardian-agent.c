@@ -109,8 +109,9 @@ static void on_agent_dead(struct guardian *g, int status)
 		guardian_quit(g, code);
 		return;
 	}
-	log_err("agent-died", "%s %d, its jobs are killed", WIFEXITED(status) ? "code" : "signal",
-		WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+	log_err("agent-died", "the agent ended with %s %d: its %u runs are killed",
+		WIFEXITED(status) ? "code" : "signal",
+		WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status), g->runs.live);
 	if (stop_was_asked(g)) {
 		guardian_quit(g, 1);
 		return;

@@ -13,6 +13,9 @@
 
 enum { SIGNALS = 4 };
 
+/* What the lock file says when an incarnation ended with every tree proven empty. */
+#define GUARDIAN_LAST_WORD "empty\n"
+
 struct guardian {
 	int (*agent_main)(int link_fd, const struct link_page *page, void *arg);
 	void *arg;
@@ -30,7 +33,7 @@ struct guardian {
 	int64_t agent_started_ns, agent_retry_ns;
 
 	char instance[LINK_NAME_MAX];
-	bool emptied; /* the leaf of a dead predecessor was */
+	bool emptied; /* of the predecessor nothing is left, for certain */
 
 	bool quitting, done;
 	int code;

@@ -47,6 +47,16 @@ static bool name_is_sane(const char *name)
 	       strcmp(name, "..");
 }
 
+/* The lock file holds the last word of the incarnation before: that it saw its trees empty, if it
+ * came to say so. From now on it is ours, and we have not. */
+static void read_last_word(struct guardian *g)
+{
+	char word[sizeof(GUARDIAN_LAST_WORD)] = "";
+
+	g->emptied = pread(g->lock_fd, word, sizeof(word) - 1, 0) > 0 &&
+		     !strcmp(word, GUARDIAN_LAST_WORD) && ftruncate(g->lock_fd, 0) == 0;
+}
+
 static int take_lock(struct guardian *g, const struct link_hello *hello)
 {
 	char path[LINK_PATH_MAX + LINK_NAME_MAX + 8];
@@ -62,12 +72,15 @@ static int take_lock(struct guardian *g, const struct link_hello *hello)
 		r = errno == EWOULDBLOCK ? -EBUSY : -errno;
 		(void)close(g->lock_fd);
 		g->lock_fd = -1;
+	} else {
+		read_last_word(g);
 	}
 	return r;
 }
 
 static int open_instance(struct guardian *g, const struct link_hello *hello)
 {
+	bool leaf_emptied = false;
 	int r;
 
 	if (!memchr(hello->instance, 0, sizeof(hello->instance)) ||
@@ -78,7 +91,8 @@ static int open_instance(struct guardian *g, const struct link_hello *hello)
 		return strcmp(g->instance, hello->instance) ? -EINVAL : 0;
 	r = take_lock(g, hello);
 	if (r == 0)
-		r = tree_open(&g->tree, hello->instance, &g->emptied);
+		r = tree_open(&g->tree, hello->instance, &leaf_emptied);
+	g->emptied |= leaf_emptied;
 	if (r == 0)
 		strcpy(g->instance, hello->instance);
 	return r;

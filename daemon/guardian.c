@@ -150,6 +150,8 @@ static int guardian_init(struct guardian *g)
 static void guardian_fini(struct guardian *g)
 {
 	(void)timer_delete(g->fuse);
+	if (g->lock_fd >= 0 && g->tree.ops && !g->runs.live)
+		(void)!pwrite(g->lock_fd, GUARDIAN_LAST_WORD, strlen(GUARDIAN_LAST_WORD), 0);
 	tree_close(&g->tree);
 	notify_fini(&g->notify);
 	(void)munmap(g->page, sizeof(*g->page));

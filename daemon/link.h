@@ -132,8 +132,9 @@ struct link_welcome {
 	uint32_t contain;  /* enum link_contain: how trees are held now */
 	uint32_t restarts; /* agents that died before this one in this guardian's life */
 	bool proven_empty; /* nothing of an earlier incarnation on this boot is alive, for certain:
-			      either this guardian saw its trees empty, or the earlier guardian held them
-			      in the cgroup leaf that was just emptied. The state file says which. */
+			      either this guardian saw its trees empty, or the earlier guardian did in its
+			      end (the lock file says so), or it held them in the cgroup leaf that was
+			      just emptied. Whether it did hold them there, the state file knows. */
 	int64_t watchdog_ns; /* the service manager's; send ALIVE four times in it. 0: none */
 	char cgroup[LINK_PATH_MAX]; /* the leaf under which runs live; empty without one */
 };

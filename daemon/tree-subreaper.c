@@ -172,10 +172,7 @@ static bool subreaper_is_empty(struct tree *tree, struct tree_run *run)
 
 static int open_own_children(void)
 {
-	char name[64];
-
-	(void)snprintf(name, sizeof(name), "/proc/self/task/%d/children", getpid());
-	return open(name, O_RDONLY | O_CLOEXEC);
+	return open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
 }
 
 static void on_own_child(pid_t pid, void *arg)

@@ -380,6 +380,21 @@ static void test_fuse_ends_all_when_everything_is_stopped(struct world *w)
 	CHECK(dies_within(w->agent, 3000));
 }
 
+static void test_fuse_burns_in_a_container_too(struct world *w)
+{
+	int64_t began = now_ms();
+	pid_t guardian;
+
+	w->as_process_one = true;
+	begin(w);
+	extend(w, 0, 5, 1500, 200, 400);
+	(void)launched(w, 0, 5, 1, 0, IGNORE_TERM);
+	CHECK(children_of(w->guardian, &guardian, 1) == 1);
+	(void)kill(guardian, SIGSTOP);
+	CHECK(guardian_end(w) == 128 + SIGKILL);
+	CHECK(now_ms() - began < 1500);
+}
+
 static void test_fuse_is_out_when_nothing_lives(struct world *w)
 {
 	begin(w);
@@ -472,6 +487,26 @@ static void test_leftovers_of_a_killed_guardian_are_emptied(struct world *w)
 			CHECK(is_dead(pids[i]));
 }
 
+static void test_clean_end_is_proof_for_the_next(struct world *w)
+{
+	begin(w);
+	extend(w, 0, 5, 30000, 200, 400);
+	(void)launched(w, 0, 5, 1, 0, "sleep 600");
+	quit(w, 0);
+	CHECK(guardian_end(w) == 0);
+	world_start(w);
+	CHECK(hello(w).proven_empty);
+	quit(w, 0);
+	CHECK(guardian_end(w) == 0);
+	world_start(w);
+	CHECK(hello(w).proven_empty);
+	(void)kill(w->guardian, SIGKILL); /* not proof: that one said nothing in the end */
+	CHECK(guardian_end(w) == 128 + SIGKILL);
+	w->contain = LINK_CONTAIN_SUBREAPER;
+	world_start(w);
+	CHECK(!hello(w).proven_empty);
+}
+
 static void test_first_start_claims_no_proof(struct world *w)
 {
 	struct link_welcome welcome;
@@ -553,23 +588,29 @@ static void test_term_without_an_agent_ends_the_daemon(struct world *w)
 
 static void test_agent_that_reads_late_misses_nothing(struct world *w)
 {
-	enum { N = 150 };
-	int started = 0, ended = 0, empty = 0;
+	enum { N = 400, REFUSED = 5 };
+	struct puppet_packet mute = {.type = PUPPET_MUTE, .value = 1};
+	int heard[LINK_SIGNAL + 1] = {0};
 
 	begin(w);
 	extend(w, 0, 5, 60000, 100, 400);
+	say(w, &mute, sizeof(mute));
 	for (int i = 1; i <= N; i++)
-		launch(w, 0, 5, (uint64_t)i, 0, "exit 0");
-	sleep_ms(300); /* the puppet stops reading when nobody reads it */
-	while (empty < N) {
+		launch_argv(w, 0, 5, (uint64_t)i, 0, "/", (const char *[]){"true", NULL}, NULL, 0);
+	for (int i = 1; i <= REFUSED; i++)
+		launch(w, 0, 6, (uint64_t)(N + i), 0, "exit 0");
+	sleep_ms(1500);
+	mute.value = 0;
+	say(w, &mute, sizeof(mute));
+	while (heard[LINK_EMPTY] < N || heard[LINK_REFUSED] < REFUSED) {
 		struct link_ended packet;
 		uint32_t type = hear_any(w, &packet, sizeof(packet));
 
-		started += type == LINK_STARTED;
-		ended += type == LINK_ENDED;
-		empty += type == LINK_EMPTY;
+		CHECK(type <= LINK_SIGNAL);
+		heard[type]++;
 	}
-	CHECK(started == N && ended == N);
+	CHECK(heard[LINK_STARTED] == N && heard[LINK_ENDED] == N);
+	CHECK(hears_nothing(w, 50));
 }
 
 /* ---- service manager, idleness ---- */
@@ -666,11 +707,13 @@ static const struct test_case cases[] = {
 	CASE(fuse_ends_a_stopped_guardian_and_its_job, BOTH),
 	CASE(fuse_ends_all_when_everything_is_stopped, BOTH),
 	CASE(fuse_is_out_when_nothing_lives, CGROUP),
+	CASE(fuse_burns_in_a_container_too, CGROUP),
 	CASE(isolated_tree_dies_with_its_guardian, BOTH),
 	CASE(isolated_job_has_its_own_processes_only, BOTH),
 	CASE(second_daemon_of_an_instance_is_told_so, BOTH),
 	CASE(leftovers_of_a_killed_guardian_are_emptied, BOTH),
 	CASE(first_start_claims_no_proof, BOTH),
+	CASE(clean_end_is_proof_for_the_next, BOTH),
 	CASE(agent_that_ends_before_hello_ends_the_daemon, CGROUP),
 	CASE(signals_are_told_and_the_second_term_kills, BOTH),
 	CASE(quit_leaves_nothing_behind, BOTH),

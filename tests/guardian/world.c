@@ -1,6 +1,8 @@
 /* See world.h. */
 #include "world.h"
 #include <dirent.h>
+#include <sched.h>
+#include <sys/syscall.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -28,13 +30,13 @@ void sleep_ms(int ms)
 
 /* ---- ending what a case made ---- */
 
-static int own_children(pid_t *ret, int max)
+int children_of(pid_t pid, pid_t *ret, int max)
 {
 	char name[64];
 	FILE *f;
 	int n = 0;
 
-	(void)snprintf(name, sizeof(name), "/proc/self/task/%d/children", getpid());
+	(void)snprintf(name, sizeof(name), "/proc/%d/task/%d/children", pid, pid);
 	f = fopen(name, "re");
 	while (f && n < max && fscanf(f, "%d", &ret[n]) == 1)
 		n++;
@@ -49,7 +51,7 @@ static void end_children(void)
 	int64_t until = now_ms() + 5000;
 	int n;
 
-	while ((n = own_children(pids, 512)) > 0 && now_ms() < until) {
+	while ((n = children_of(getpid(), pids, 512)) > 0 && now_ms() < until) {
 		for (int i = 0; i < n; i++)
 			(void)kill(pids[i], SIGKILL);
 		while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -120,11 +122,12 @@ static int puppet(int link_fd, const struct link_page *page, void *arg)
 	static char packet[LINK_PACKET_MAX];
 	struct world *w = arg;
 	int ctl = w->ctl, fds[2];
+	bool mute = false;
 	ssize_t n;
 
 	(void)link_send(ctl, &own, sizeof(own));
 	for (;;) {
-		struct pollfd pfds[2] = {{link_fd, POLLIN, 0}, {ctl, POLLIN, 0}};
+		struct pollfd pfds[2] = {{mute ? -1 : link_fd, POLLIN, 0}, {ctl, POLLIN, 0}};
 		struct puppet_packet *command = (void *)packet;
 
 		if (poll(pfds, 2, -1) < 0)
@@ -133,7 +136,7 @@ static int puppet(int link_fd, const struct link_page *page, void *arg)
 			n = link_receive(link_fd, packet, sizeof(packet), fds);
 			if (n <= 0)
 				return 99;
-			if (link_send(ctl, packet, (size_t)n) < 0)
+			if (send(ctl, packet, (size_t)n, 0) < 0)
 				return 98;
 		}
 		if (!pfds[1].revents)
@@ -143,6 +146,10 @@ static int puppet(int link_fd, const struct link_page *page, void *arg)
 			return 97;
 		if (command->type == PUPPET_EXIT)
 			return command->value;
+		if (command->type == PUPPET_MUTE) {
+			mute = command->value;
+			continue;
+		}
 		if (command->type == PUPPET_PAGE) {
 			command->seen = atomic_load(&page->extends_seen);
 			(void)link_send(ctl, command, sizeof(*command));
@@ -164,7 +171,9 @@ void world_start(struct world *w)
 
 	CHECK(link_open(fds) == 0);
 	(void)fcntl(fds[0], F_SETFL, 0);
-	w->guardian = fork();
+	w->guardian = w->as_process_one
+			      ? (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0)
+			      : fork();
 	CHECK(w->guardian >= 0);
 	if (w->guardian == 0) {
 		(void)close(fds[0]);

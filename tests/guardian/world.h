@@ -24,17 +24,18 @@ struct world {
 	pid_t guardian;
 	int ctl; /* to the puppet */
 	pid_t agent;
-	bool agent_stays; /* after QUIT, instead of leaving */
-	char dir[64];	  /* of the case; removed with it */
+	bool as_process_one; /* of a PID namespace */
+	bool agent_stays;    /* after QUIT, instead of leaving */
+	char dir[64];	     /* of the case; removed with it */
 	char instance[32];
 };
 
 /* Packets between test and puppet that the guardian never sees. */
-enum puppet_type { PUPPET_BORN = 1000, PUPPET_EXIT, PUPPET_PAGE };
+enum puppet_type { PUPPET_BORN = 1000, PUPPET_EXIT, PUPPET_PAGE, PUPPET_MUTE };
 
 struct puppet_packet {
 	uint32_t type;
-	int32_t value; /* BORN: pid; EXIT: code */
+	int32_t value; /* BORN: pid; EXIT: code; MUTE: read the link no more, or again */
 	uint64_t seen; /* PAGE, the answer */
 };
 
@@ -92,6 +93,7 @@ int guardian_end(struct world *w);
 void read_pids(struct world *w, const char *file, pid_t *ret, int n);
 /* As above, for pids written within a PID namespace: translated. */
 pid_t read_ns_pid(struct world *w, const char *file);
+int children_of(pid_t pid, pid_t *ret, int max);
 bool is_dead(pid_t pid);
 bool dies_within(pid_t pid, int ms);
 bool file_appears(struct world *w, const char *file, int ms);
