@@ -165,6 +165,18 @@ static int puppet(int link_fd, const struct link_page *page, void *arg)
 	}
 }
 
+static void make_untidy(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGCHLD, SIG_IGN);
+	CHECK(dup(STDERR_FILENO) > STDERR_FILENO);
+}
+
 void world_start(struct world *w)
 {
 	int fds[2];
@@ -179,12 +191,20 @@ void world_start(struct world *w)
 		(void)close(fds[0]);
 		w->ctl = fds[1];
 		(void)alarm(0);
+		if (w->untidy)
+			make_untidy();
 		guardian_force_contain(w->contain);
 		_exit(guardian_run(puppet, w));
 	}
 	(void)close(fds[1]);
 	w->ctl = fds[0];
 	wait_born(w);
+}
+
+void begin(struct world *w)
+{
+	world_start(w);
+	CHECK(hello(w).error == 0);
 }
 
 void world_start_other(const struct world *w, struct world *ret)
@@ -291,7 +311,7 @@ void launch_argv(struct world *w, uint32_t group, int64_t token, uint64_t run, u
 	add_string(&u.packet, directory);
 	for (; *argv; argv++, u.packet.argc++)
 		add_string(&u.packet, *argv);
-	add_string(&u.packet, "PATH=/usr/bin:/bin");
+	add_string(&u.packet, "PATH=/etc:/usr/bin:/bin");
 	add_string(&u.packet, "ONCED_TEST=yes");
 	u.packet.envc = 2;
 	CHECK(link_send_fds(w->ctl, &u, sizeof(u.packet) + u.packet.strings_size, fds, n_fds) == 0);

@@ -19,12 +19,23 @@
 
 #define MSEC ONCE_NSEC_PER_MSEC
 
+enum { CGROUP = LINK_CONTAIN_CGROUP, SUBREAPER = LINK_CONTAIN_SUBREAPER, BOTH = 3 };
+
+#define IGNORE_TERM "trap '' TERM; touch up; while :; do sleep 60; done"
+/* Grandchildren that left parent, session and group; $1: file for the pids, sleep of their own. */
+#define ESCAPEES                                                                                   \
+	"for i in 1 2 3; do "                                                                      \
+	"setsid sh -c 'trap \"\" TERM HUP; setsid sh -c \"echo \\$\\$ >> pids; exec sleep 600\" "  \
+	"& "                                                                                       \
+	"sleep 0' & done; "
+
 struct world {
 	enum link_contain contain;
 	pid_t guardian;
 	int ctl; /* to the puppet */
 	pid_t agent;
 	bool as_process_one; /* of a PID namespace */
+	bool untidy;	     /* start it with odd signals and descriptors, as some callers do */
 	bool agent_stays;    /* after QUIT, instead of leaving */
 	char dir[64];	     /* of the case; removed with it */
 	char instance[32];
@@ -54,6 +65,8 @@ struct test_case {
 void world_fail(const char *file, int line, const char *what) __attribute__((noreturn));
 int world_main(const struct test_case *cases, size_t n, int argc, char **argv);
 
+/* world_start() and a good hello(). */
+void begin(struct world *w);
 /* Starts a guardian and waits for its agent to be born. */
 void world_start(struct world *w);
 /* A second one beside it, of the same instance. */
