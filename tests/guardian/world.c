@@ -174,7 +174,7 @@ static void make_untidy(void)
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGCHLD, SIG_IGN);
-	CHECK(dup(STDERR_FILENO) > STDERR_FILENO);
+	CHECK(dup(STDERR_FILENO) > 0 && dup(STDERR_FILENO) > 0);
 }
 
 void world_start(struct world *w)
