@@ -170,7 +170,10 @@ static void on_state(void *userdata, enum once_elector_state state, const char *
 {
 	struct agent *a = userdata;
 	long long token = (long long)once_elector_token(a->elector);
+	char text[24];
 
+	(void)snprintf(text, sizeof(text), "%lld", token);
+	(void)log_field("ONCED_TOKEN", token ? text : NULL);
 	switch (state) {
 	case ONCE_ELECTOR_FOLLOWING:
 		a->why = "elected";
@@ -507,6 +510,7 @@ int agent_main(int link_fd, const struct link_page *page, void *arg)
 		return code;
 	log_set_level(a.config.log_level);
 	(void)log_field("ONCED_NODE", a.config.node);
+	(void)log_field("ONCED_GROUP", a.config.group);
 	if (a.config.password_from_environment)
 		log_warning("password", "the password came from the environment, where others may read "
 					"it: better is --password-file");

@@ -187,6 +187,7 @@ void jobs_packet(struct jobs *j, const void *packet, uint32_t type)
 		slot = slot->next;
 	if (!slot)
 		return;
+	(void)log_field("ONCED_JOB", slot->service.job->name);
 	if (type == LINK_STARTED)
 		service_started(&slot->service, started->pid);
 	else if (type == LINK_REFUSED)
@@ -195,6 +196,7 @@ void jobs_packet(struct jobs *j, const void *packet, uint32_t type)
 		service_exited(&slot->service, ended);
 	else
 		service_empty(&slot->service, empty);
+	(void)log_field("ONCED_JOB", NULL);
 	check_stopped(j);
 }
 
