@@ -10,7 +10,7 @@
  * - The body is handed out by a read function and cannot be rewound once its first byte was: libcurl
  *   would silently repeat a POST whose connection died without an answer. It fails with
  *   CURLE_SEND_FAIL_REWIND instead. The same flag tells "never sent" from "may have happened".
- * - A generation's sockets are closed with a reset. Otherwise the kernel would go on sending what a
+ * - Sockets of what is given up, a transfer or a generation, are closed with a reset. Otherwise the kernel would go on sending what a
  *   dead peer has not taken, and a write given up long ago would happen when it comes back.
  *
  * Failures: all end in transport_result, mapped in map_code(). A result of 0 does not say that the
@@ -52,6 +52,7 @@ struct lane {
 	struct transport_gen *gen; /* up */
 	enum transport_lane which;
 	CURLM *multi; /* made at first use */
+	bool reset;   /* what is closed now is given up */
 	struct once_timer *timer;
 	struct list sockets;
 };
@@ -163,7 +164,7 @@ static int on_sockopt(void *userdata, curl_socket_t fd, curlsocktype purpose)
 static int on_close(void *userdata, curl_socket_t fd)
 {
 	const struct lane *lane = userdata;
-	if (lane->gen->abandoned) {
+	if (lane->reset || lane->gen->abandoned) {
 		struct linger reset = {.l_onoff = 1, .l_linger = 0};
 		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	}
@@ -178,7 +179,10 @@ static void end_with(struct transport_exchange *ex, CURLcode code);
 static void detach(struct transport_exchange *ex)
 {
 	if (ex->added) {
+		/* Removing an HTTP/1.1 transfer closes its connection here and now. */
+		ex->lane->reset = !ex->ended;
 		(void)curl_multi_remove_handle(ex->lane->multi, ex->easy);
+		ex->lane->reset = false;
 		ex->added = false;
 	}
 }
