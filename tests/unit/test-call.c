@@ -141,8 +141,12 @@ static void test_refusals_slow_down_and_an_answer_ends_that(void **state)
 	(void)rig_put(&rig, 0);
 	fake_loop_run(&rig.loop, 1000 * MS);
 	fake_answer(rig_pending(&rig, PUT), 200, RIG_PUT_OK);
+	once_client_rotate(rig.client, "test");
 	(void)rig_put(&rig, 0);
 	rig_settle(&rig);
+	fake_fail(rig_pending(&rig, PUT), -EHOSTUNREACH, false, false);
+	(void)rig_put(&rig, 0);
+	fake_loop_run(&rig.loop, 60 * MS); /* the shortest pause again */
 	fake_answer(rig_pending(&rig, PUT), 200, RIG_PUT_OK);
 	rig_fini(&rig);
 }
@@ -256,6 +260,29 @@ static void test_a_refused_token_is_renewed_once(void **state)
 	rig_fini(&rig);
 }
 
+static void test_a_late_refusal_of_the_old_token_spares_the_new_one(void **state)
+{
+	struct rig rig;
+	rig_init(&rig, 1, "u");
+	(void)rig_put(&rig, 0);
+	(void)rig_put(&rig, 0);
+	rig_settle(&rig);
+	fake_answer(rig_pending(&rig, LOGIN), 200, TOKEN_OK);
+	rig_settle(&rig);
+	struct transport_exchange *late =
+		list_entry(rig.transport->exchanges.prev, struct transport_exchange, in_transport);
+	fake_answer(rig_pending(&rig, PUT), 401, BAD_TOKEN);
+	rig_settle(&rig);
+	fake_answer(rig_pending(&rig, LOGIN), 200, TOKEN_OK);
+	fake_answer(late, 401, BAD_TOKEN);
+	rig_settle(&rig);
+	assert_null(fake_pending(rig.transport, LOGIN));
+	fake_answer(rig_pending(&rig, PUT), 200, RIG_PUT_OK);
+	fake_answer(rig_pending(&rig, PUT), 200, RIG_PUT_OK);
+	assert_int_equal(rig.n_done, 2);
+	rig_fini(&rig);
+}
+
 static void test_a_wrong_password_ends_the_calls_that_wait(void **state)
 {
 	struct rig rig;
@@ -355,6 +382,7 @@ static void test_a_start_that_cannot_send_is_not_applied(void **state)
 	rig_init(&rig, 1, NULL);
 	rig.transport->refuse_start = true;
 	(void)rig_put(&rig, 0);
+	assert_int_equal(rig.n_done, 0);
 	rig_settle(&rig);
 	assert_int_equal(rig.error, -ENOMEM);
 	assert_int_equal(rig.outcome, ONCE_NOT_APPLIED);
@@ -475,6 +503,7 @@ int main(void)
 		cmocka_unit_test(test_headers_say_deadline_and_leader),
 		cmocka_unit_test(test_many_calls_make_one_login),
 		cmocka_unit_test(test_a_refused_token_is_renewed_once),
+		cmocka_unit_test(test_a_late_refusal_of_the_old_token_spares_the_new_one),
 		cmocka_unit_test(test_a_wrong_password_ends_the_calls_that_wait),
 		cmocka_unit_test(test_a_login_without_answer_does_not_hold_a_call_longer),
 		cmocka_unit_test(test_cancelled_or_freed_at_every_await),

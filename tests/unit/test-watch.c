@@ -15,6 +15,7 @@ struct spy {
 	struct rig rig;
 	struct once_watch *watch;
 	char trace[1024];
+	char broken[256]; /* why it last broke */
 	int cancel_at; /* the report that cancels; 0: none */
 	int how;       /* 0: the watch, 1: the client, 2: rotate */
 	int n;
@@ -42,6 +43,9 @@ static void on_report(void *userdata, const struct once_watch_report *report)
 	}
 	if (report->note == ONCE_WATCH_COMPACTED || report->note == ONCE_WATCH_FAILED) {
 		spy->watch = NULL;
+	}
+	if (report->note == ONCE_WATCH_BROKEN) {
+		(void)snprintf(spy->broken, sizeof(spy->broken), "%s", report->message);
 	}
 	if (++spy->n != spy->cancel_at) {
 		return;
@@ -118,6 +122,7 @@ static void test_every_end_is_a_break_and_resumes_after_the_last_event(void **st
 		if (how == 0) {
 			fake_answer(stream(&spy), 200, "");
 		} else if (how == 1) {
+			data(&spy, "{\"half a li");
 			fake_fail(stream(&spy), -ECONNRESET, true, true);
 		} else {
 			/* The old gateway's error has no newline; the end of the stream ends it. */
@@ -126,6 +131,7 @@ static void test_every_end_is_a_break_and_resumes_after_the_last_event(void **st
 		}
 		fake_loop_run(&spy.rig.loop, 100 * MS);
 		assert_string_equal(spy.trace, "started 6,7 broken");
+		assert_int_equal(strstr(spy.broken, "no leader") != NULL, how == 2);
 		assert_non_null(strstr(stream(&spy)->body, "\"start_revision\":\"8\""));
 		assert_string_equal(stream(&spy)->gen->url, "https://b:1");
 		data(&spy, CREATED("1") EVENTS("1", KV("7") "," KV("8"), ""));
