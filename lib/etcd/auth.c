@@ -46,7 +46,7 @@ bool auth_ready(const struct auth *auth)
 static void wake(struct auth *auth, int error, const char *message)
 {
 	struct list *i, *next;
-	list_foreach_safe(i, next, &auth->waiters) {
+	list_foreach_safe (i, next, &auth->waiters) {
 		struct auth_waiter *waiter = list_entry(i, struct auth_waiter, in_auth);
 		list_remove(i);
 		waiter->fn(waiter, error, message);
@@ -93,7 +93,8 @@ int auth_wait(struct once_client *client, struct auth_waiter *waiter)
 			codec_request_fini(&request);
 			return r;
 		}
-		r = call_start(client, &auth->login, NULL, &request, CALL_LOGIN | CALL_STALE, on_login, auth);
+		r = call_start(client, &auth->login, NULL, &request, CALL_LOGIN | CALL_STALE,
+			on_login, auth);
 		if (r < 0) {
 			return r;
 		}

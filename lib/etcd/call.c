@@ -48,8 +48,8 @@ struct unary {
 
 static void unary_advance(struct unary *u);
 
-void call_init(struct once_call *call, struct once_client *client,
-	void (*free_fn)(struct once_call *call))
+void call_init(
+	struct once_call *call, struct once_client *client, void (*free_fn)(struct once_call *call))
 {
 	call->client = client;
 	call->free = free_fn;
@@ -118,7 +118,8 @@ static void finish(struct unary *u, struct codec_reply *reply)
 	codec_reply_fini(reply);
 }
 
-static void finish_failed(struct unary *u, int error, enum once_outcome outcome, const char *message)
+static void finish_failed(
+	struct unary *u, int error, enum once_outcome outcome, const char *message)
 {
 	struct codec_reply reply;
 	codec_reply_init(&reply);
@@ -184,7 +185,8 @@ static bool wants_new_login(struct unary *u, const struct once_response *respons
 	return true;
 }
 
-static void on_answer(struct unary *u, struct client_gen *gen, const struct transport_result *result)
+static void on_answer(
+	struct unary *u, struct client_gen *gen, const struct transport_result *result)
 {
 	struct once_client *client = u->base.client;
 	struct codec_reply reply;
@@ -244,14 +246,16 @@ static int attempt(struct unary *u, int64_t left_ns)
 {
 	struct once_client *client = u->base.client;
 	/* The server gives up a little earlier than we do, so that its answer arrives. */
-	int64_t margin = left_ns / 10 < 50 * ONCE_NSEC_PER_MSEC ? left_ns / 10 :
-								  50 * ONCE_NSEC_PER_MSEC;
+	int64_t margin =
+		left_ns / 10 < 50 * ONCE_NSEC_PER_MSEC ? left_ns / 10 : 50 * ONCE_NSEC_PER_MSEC;
 	int64_t ms = (left_ns - margin) / ONCE_NSEC_PER_MSEC;
 	char timeout[64];
 	const char *headers[4] = {timeout};
 	size_t n = 1;
 	(void)snprintf(timeout, sizeof(timeout), "Grpc-Timeout: %" PRId64 "m",
-		ms < 1 ? 1 : ms > 99999999 ? 99999999 : ms);
+		ms < 1		? 1
+		: ms > 99999999 ? 99999999
+				: ms);
 	if (!(u->flags & CALL_STALE)) {
 		headers[n++] = "Grpc-Metadata-hasleader: true";
 	}
@@ -295,7 +299,8 @@ static void unary_advance(struct unary *u)
 	switch (u->state) {
 	case AWAIT_TURN:
 		if (left_ns <= 0) {
-			finish_failed(u, -EHOSTUNREACH, ONCE_NOT_APPLIED, "no endpoint could be reached in time");
+			finish_failed(u, -EHOSTUNREACH, ONCE_NOT_APPLIED,
+				"no endpoint could be reached in time");
 			return;
 		}
 		/* A pause protects servers that come back; a call with little time cannot wait it
@@ -318,7 +323,8 @@ static void unary_advance(struct unary *u)
 		}
 		return;
 	case AWAIT_LOGIN:
-		finish_failed(u, -ETIMEDOUT, ONCE_NOT_APPLIED, "the login was not answered in time");
+		finish_failed(
+			u, -ETIMEDOUT, ONCE_NOT_APPLIED, "the login was not answered in time");
 		return;
 	case AWAIT_ANSWER:
 		return;
@@ -348,7 +354,8 @@ int call_start(struct once_client *client, struct once_call **ret,
 	u->request = *request;
 	u->flags = flags;
 	u->lane = options && options->lane == ONCE_LANE_BULK ? TRANSPORT_BULK : TRANSPORT_CONTROL;
-	u->timeout_ns = options && options->timeout_ns ? options->timeout_ns : client->request_timeout_ns;
+	u->timeout_ns =
+		options && options->timeout_ns ? options->timeout_ns : client->request_timeout_ns;
 	u->started = client->loop->ops->now(client->loop);
 	u->endpoint = client->current;
 	u->done = done;

@@ -76,7 +76,8 @@ int64_t client_pause_ns(const struct once_client *client)
 	if (!client->backoff_ns || client->gen) {
 		return 0;
 	}
-	int64_t gone = once_elapsed_max(client->backoff_since, client->loop->ops->now(client->loop));
+	int64_t gone =
+		once_elapsed_max(client->backoff_since, client->loop->ops->now(client->loop));
 	return gone < client->backoff_ns ? client->backoff_ns - gone : 0;
 }
 
@@ -90,8 +91,8 @@ int client_gen(struct once_client *client, struct client_gen **ret)
 	if (!gen) {
 		return -ENOMEM;
 	}
-	int r = client->transport->ops->gen_new(client->transport, &gen->transport,
-		client->endpoints[client->current].url);
+	int r = client->transport->ops->gen_new(
+		client->transport, &gen->transport, client->endpoints[client->current].url);
 	if (r < 0) {
 		free(gen);
 		return r;
@@ -116,7 +117,7 @@ static void gen_free(struct client_gen *gen)
 static void move_watches(struct client_gen *gen, const char *why)
 {
 	struct list *i;
-	list_foreach(i, &gen->client->watches) {
+	list_foreach (i, &gen->client->watches) {
 		watch_move(watch_of(i), gen, why);
 	}
 }
@@ -166,12 +167,13 @@ static void note_refusal(struct once_client *client)
 		return;
 	}
 	client->backoff_ns = client->backoff_ns ? client->backoff_ns * 2 : BACKOFF_MIN_NS;
-	client->backoff_ns = client->backoff_ns < BACKOFF_MAX_NS ? client->backoff_ns : BACKOFF_MAX_NS;
+	client->backoff_ns =
+		client->backoff_ns < BACKOFF_MAX_NS ? client->backoff_ns : BACKOFF_MAX_NS;
 	client->backoff_since = client->loop->ops->now(client->loop);
 }
 
-void client_note_failure(struct client_gen *gen, enum transport_lane lane,
-	const struct transport_result *result)
+void client_note_failure(
+	struct client_gen *gen, enum transport_lane lane, const struct transport_result *result)
 {
 	if (gen->client->gen != gen) {
 		client_gen_unused(gen);
@@ -260,10 +262,11 @@ static int client_init(struct once_client *client, const struct once_client_conf
 	r = r ? r : leader_init(client, config->prefer_leader);
 	client->note_timer = client->loop->ops->timer_new(client->loop, on_note, client);
 	r = r || client->note_timer ? r : -ENOMEM;
-	return r || client->transport ?
-		r :
-		transport_curl_new(&client->transport, client->loop, &tls,
-			config->connect_timeout_ns > 0 ? config->connect_timeout_ns : CONNECT_TIMEOUT_NS);
+	return r || client->transport
+		       ? r
+		       : transport_curl_new(&client->transport, client->loop, &tls,
+				 config->connect_timeout_ns > 0 ? config->connect_timeout_ns
+								: CONNECT_TIMEOUT_NS);
 }
 
 int once_client_new(struct once_client **ret, struct once_loop *loop,

@@ -15,7 +15,8 @@ int once_status(struct once_client *client, struct once_call **ret_call,
 }
 
 int once_member_list(struct once_client *client, struct once_call **ret_call,
-	const struct once_call_options *options, bool linearizable, once_done_fn *done, void *userdata)
+	const struct once_call_options *options, bool linearizable, once_done_fn *done,
+	void *userdata)
 {
 	struct codec_request request;
 	codec_request_init(&request, 0);
@@ -24,6 +25,6 @@ int once_member_list(struct once_client *client, struct once_call **ret_call,
 		codec_request_fini(&request);
 		return r;
 	}
-	return call_start(client, ret_call, options, &request, linearizable ? 0 : CALL_STALE, done,
-		userdata);
+	return call_start(
+		client, ret_call, options, &request, linearizable ? 0 : CALL_STALE, done, userdata);
 }

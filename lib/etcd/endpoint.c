@@ -1,4 +1,5 @@
-/* The URLs that a client is configured with, in a normal form; a mistake is found at start and named. */
+/* The URLs that a client is configured with, in a normal form; a mistake is found at start and
+ * named. */
 #include "etcd/internal.h"
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -104,15 +105,17 @@ static bool is_loopback(const struct parts *parts)
 	(void)snprintf(host, sizeof(host), "%.*s", parts->host_size, parts->host);
 	struct in_addr v4;
 	return !strcasecmp(host, "localhost") || !strcmp(host, "[::1]") ||
-		(inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
+	       (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
 }
 
-int endpoint_parse(char **ret_url, const char *text, bool tls, bool allow_plaintext,
-	const char **ret_message)
+int endpoint_parse(
+	char **ret_url, const char *text, bool tls, bool allow_plaintext, const char **ret_message)
 {
 	struct parts parts;
 	if (!text || !split_url(&parts, text)) {
-		client_say(ret_message, "%s: not an endpoint; expected https://host:port, http://host:port or host:port",
+		client_say(ret_message,
+			"%s: not an endpoint; expected https://host:port, http://host:port or "
+			"host:port",
 			text ? text : "(null)");
 		return -EINVAL;
 	}
@@ -138,5 +141,5 @@ bool endpoint_same(const char *url, const char *b)
 	struct parts parts;
 	size_t len = strlen(url);
 	return split_url(&parts, b) && parts.has_scheme && !strncasecmp(url, b, len) &&
-		(!b[len] || !strcmp(b + len, "/"));
+	       (!b[len] || !strcmp(b + len, "/"));
 }

@@ -77,8 +77,8 @@ struct once_client {
 
 /* ---- client.c -------------------------------------------------------------------------------- */
 
-/* once_client_new() on a given transport, which is the client's from now on (unless this fails before
- * there is one); NULL: libcurl. */
+/* once_client_new() on a given transport, which is the client's from now on (unless this fails
+ * before there is one); NULL: libcurl. */
 int client_new_on(struct once_client **ret, struct once_loop *loop,
 	const struct once_client_config *config, const struct once_client_listener *listener,
 	void *userdata, const char **ret_message, struct transport *transport);
@@ -87,8 +87,8 @@ int client_gen(struct once_client *client, struct client_gen **ret);
 /* How long nobody should try to connect; 0: go ahead. */
 int64_t client_pause_ns(const struct once_client *client);
 /* What an exchange's end says of its endpoint; gen may be freed by it. */
-void client_note_failure(struct client_gen *gen, enum transport_lane lane,
-	const struct transport_result *result);
+void client_note_failure(
+	struct client_gen *gen, enum transport_lane lane, const struct transport_result *result);
 void client_note_answer(struct client_gen *gen, enum transport_lane lane, int http_version);
 /* Leaves gen for the endpoint, if it is the current one. Calls in flight stay and end by
  * themselves; watches move. gen may be freed by it. */
@@ -105,8 +105,8 @@ void client_note_header(struct client_gen *gen, uint64_t member_id, uint64_t raf
 /* The messages are the calling thread's. */
 __attribute__((format(printf, 2, 3))) void client_say(
 	const char **ret_message, const char *format, ...);
-int endpoint_parse(char **ret_url, const char *text, bool tls, bool allow_plaintext,
-	const char **ret_message);
+int endpoint_parse(
+	char **ret_url, const char *text, bool tls, bool allow_plaintext, const char **ret_message);
 /* Whether both name the same place. b may be any URL. */
 bool endpoint_same(const char *url, const char *b);
 

@@ -31,8 +31,8 @@ int once_txn(struct once_client *client, struct once_call **ret_call,
 }
 
 int once_compact(struct once_client *client, struct once_call **ret_call,
-	const struct once_call_options *options, int64_t revision, bool physical, once_done_fn *done,
-	void *userdata)
+	const struct once_call_options *options, int64_t revision, bool physical,
+	once_done_fn *done, void *userdata)
 {
 	struct codec_request request;
 	codec_request_init(&request, 0);

@@ -42,7 +42,8 @@ static void on_io(struct ev_loop *ev, struct ev_io *watcher, int revents)
 {
 	struct once_io *io = watcher->data;
 	int events = (revents & EV_READ ? ONCE_IO_READ : 0) |
-		(revents & EV_WRITE ? ONCE_IO_WRITE : 0) | (revents & EV_ERROR ? ONCE_IO_ERROR : 0);
+		     (revents & EV_WRITE ? ONCE_IO_WRITE : 0) |
+		     (revents & EV_ERROR ? ONCE_IO_ERROR : 0);
 	/* libev stops a watcher it reports an error for; the mask must say so or a later io_set()
 	 * of the same events would do nothing. */
 	if (revents & EV_ERROR) {
@@ -74,7 +75,8 @@ static void loop_io_set(struct once_io *io, int events)
 	io->events = events;
 	if (events) {
 		ev_io_set(&io->watcher, io->watcher.fd,
-			(events & ONCE_IO_READ ? EV_READ : 0) | (events & ONCE_IO_WRITE ? EV_WRITE : 0));
+			(events & ONCE_IO_READ ? EV_READ : 0) |
+				(events & ONCE_IO_WRITE ? EV_WRITE : 0));
 		ev_io_start(io->ev, &io->watcher);
 	}
 }

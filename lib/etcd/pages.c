@@ -130,7 +130,7 @@ int once_range_pages(struct once_client *client, struct once_call **ret_call,
 	once_rows_fn *rows, once_done_fn *done, void *userdata)
 {
 	bool by_key = op->sort_order == ONCE_SORT_NONE ||
-		(op->sort_order == ONCE_SORT_ASCEND && op->sort_target == ONCE_SORT_KEY);
+		      (op->sort_order == ONCE_SORT_ASCEND && op->sort_target == ONCE_SORT_KEY);
 	if (op->kind != ONCE_OP_RANGE || op->count_only || !by_key || page < 0) {
 		return -EINVAL;
 	}

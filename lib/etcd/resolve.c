@@ -1,12 +1,12 @@
 /* getaddrinfo() in a thread of its own.
  *
- * - The thread owns its job (the name and one end of a socket pair), shares no memory with the loop,
- *   writes one datagram ("+addresses" or "-reason") and ends.
+ * - The thread owns its job (the name and one end of a socket pair), shares no memory with the
+ * loop, writes one datagram ("+addresses" or "-reason") and ends.
  * - The loop holds the other end, and a deadline. Who no longer waits closes that end; the thread's
  *   answer then goes nowhere.
  *
- * libcurl's own resolver thread is not used: cancelling a look-up joins it, which stops the loop for
- * as long as the name server is silent.
+ * libcurl's own resolver thread is not used: cancelling a look-up joins it, which stops the loop
+ * for as long as the name server is silent.
  *
  * Failures: no thread, no descriptors: a negative errno of the start. No answer in time and a name
  * that does not exist are a NULL answer. */
@@ -41,13 +41,15 @@ static void append(char *out, size_t size, const char *address, bool v6)
 {
 	size_t len = strlen(out), need = strlen(address) + 4;
 	if (len + need < size) {
-		(void)snprintf(out + len, size - len, v6 ? "%s[%s]" : "%s%s", len > 1 ? "," : "", address);
+		(void)snprintf(
+			out + len, size - len, v6 ? "%s[%s]" : "%s%s", len > 1 ? "," : "", address);
 	}
 }
 
 static void look_up(const char *host, char *out, size_t size)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG}, *list = NULL;
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG},
+			*list = NULL;
 	int r = getaddrinfo(host, NULL, &hints, &list);
 	if (r) {
 		(void)snprintf(out, size, "-%s: %s", host, gai_strerror(r));
@@ -56,7 +58,8 @@ static void look_up(const char *host, char *out, size_t size)
 	(void)snprintf(out, size, "+");
 	for (struct addrinfo *a = list; a; a = a->ai_next) {
 		char text[NI_MAXHOST];
-		if (!getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST)) {
+		if (!getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof(text), NULL, 0,
+			    NI_NUMERICHOST)) {
 			append(out, size, text, a->ai_family == AF_INET6);
 		}
 	}

@@ -1,6 +1,7 @@
 /* Do this client and this server mean the same by a guard? A txn whose guard cannot hold must take
- * the failure branch, one whose guard must hold the other. Neither branch has operations, so nothing
- * is written. A gateway that ignores a field it does not know would take every guard for another.
+ * the failure branch, one whose guard must hold the other. Neither branch has operations, so
+ *nothing is written. A gateway that ignores a field it does not know would take every guard for
+ *another.
  *
  *	AWAIT_FALSE -> AWAIT_TRUE -> done()
  *
@@ -42,8 +43,8 @@ static void finish(struct self_test *t, const struct once_response *response)
 	done(userdata, response);
 }
 
-static void finish_with(struct self_test *t, const struct once_response *response, int error,
-	const char *message)
+static void finish_with(
+	struct self_test *t, const struct once_response *response, int error, const char *message)
 {
 	struct codec_reply reply;
 	codec_reply_init(&reply);
@@ -64,8 +65,9 @@ static void on_answer(void *userdata, const struct once_response *response)
 		finish(t, response);
 	} else if (response->op.succeeded != wanted) {
 		finish_with(t, response, -EBADMSG,
-			wanted ? "a guard that holds was taken for false: guards do not work here" :
-				 "a guard that cannot hold was taken for true: guards do not protect here");
+			wanted ? "a guard that holds was taken for false: guards do not work here"
+			       : "a guard that cannot hold was taken for true: guards do not "
+				 "protect here");
 	} else if (t->state == AWAIT_FALSE) {
 		t->state = AWAIT_TRUE;
 		int r = ask(t);
@@ -86,7 +88,10 @@ static int ask(struct self_test *t)
 	struct once_compare compares[] = {
 		{.target = ONCE_COMPARE_MOD, .result = ONCE_LESS, .key = key, .number = far},
 		{.target = ONCE_COMPARE_CREATE, .result = ONCE_LESS, .key = key, .number = far},
-		{.target = ONCE_COMPARE_VERSION, .result = ONCE_NOT_EQUAL, .key = key, .number = -1},
+		{.target = ONCE_COMPARE_VERSION,
+			.result = ONCE_NOT_EQUAL,
+			.key = key,
+			.number = -1},
 		{.target = ONCE_COMPARE_CREATE, .result = ONCE_EQUAL, .key = key, .number = far},
 	};
 	struct once_txn txn = {.compares = compares, .n_compares = 3};

@@ -3,18 +3,20 @@
  * - A generation has one multi handle, and so one connection pool, per lane: a large upload or a
  *   watch's history cannot delay a lease, and throwing away a multi handle is the only way in
  *   libcurl to be rid of a connection that still has streams.
- * - libcurl's callbacks only append bytes, hand out bytes, and record sockets and timers. After each
- *   action lane_collect() moves what has ended to the ready list; deliver() hands out one item per
- *   turn of the loop as its last touch, so that a callback may free everything.
+ * - libcurl's callbacks only append bytes, hand out bytes, and record sockets and timers. After
+ * each action lane_collect() moves what has ended to the ready list; deliver() hands out one item
+ * per turn of the loop as its last touch, so that a callback may free everything.
  * - Deadlines are timers of our own: libcurl's come late for transfers that wait for a connection.
- * - The body is handed out by a read function and cannot be rewound once its first byte was: libcurl
- *   would silently repeat a POST whose connection died without an answer. It fails with
+ * - The body is handed out by a read function and cannot be rewound once its first byte was:
+ * libcurl would silently repeat a POST whose connection died without an answer. It fails with
  *   CURLE_SEND_FAIL_REWIND instead. The same flag tells "never sent" from "may have happened".
- * - Sockets of what is given up, a transfer or a generation, are closed with a reset. Otherwise the kernel would go on sending what a
- *   dead peer has not taken, and a write given up long ago would happen when it comes back.
+ * - Sockets of what is given up, a transfer or a generation, are closed with a reset. Otherwise the
+ * kernel would go on sending what a dead peer has not taken, and a write given up long ago would
+ * happen when it comes back.
  *
  * Failures: all end in transport_result, mapped in map_code(). A result of 0 does not say that the
- * answer is whole (libcurl 7.88 can take an aborted HTTP/2 stream for complete): the decoder does. */
+ * answer is whole (libcurl 7.88 can take an aborted HTTP/2 stream for complete): the decoder does.
+ */
 #include "base/buf.h"
 #include "base/list.h"
 #include "etcd/resolve.h"
@@ -30,9 +32,9 @@
 #include <unistd.h>
 
 enum {
-	SPARE_MAX = 4,		 /* exchanges kept for reuse: an easy handle costs 10 us to set up */
-	STREAMS_MAX = 250,	 /* Go's HTTP/2 server takes that many */
-	PLAIN_CONTROL_MAX = 8,	 /* HTTP/1.1 connections */
+	SPARE_MAX = 4,	       /* exchanges kept for reuse: an easy handle costs 10 us to set up */
+	STREAMS_MAX = 250,     /* Go's HTTP/2 server takes that many */
+	PLAIN_CONTROL_MAX = 8, /* HTTP/1.1 connections */
 	PLAIN_BULK_MAX = 16,
 	REFUSAL_MAX = 64 * 1024, /* body of a stream that was refused */
 };
@@ -190,7 +192,7 @@ static void detach(struct transport_exchange *ex)
 static void lane_fail(struct lane *lane)
 {
 	struct list *i;
-	list_foreach(i, &lane->gen->exchanges) {
+	list_foreach (i, &lane->gen->exchanges) {
 		struct transport_exchange *ex = list_entry(i, struct transport_exchange, in_gen);
 		if (ex->lane == lane && ex->added && !ex->ended) {
 			end_with(ex, CURLE_RECV_ERROR);
@@ -206,7 +208,8 @@ static void lane_collect(struct lane *lane)
 		struct transport_exchange *ex = NULL;
 		CURLcode code = msg->data.result; /* msg dies with the handle's removal */
 		if (msg->msg == CURLMSG_DONE &&
-			curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&ex) == CURLE_OK) {
+			curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&ex) ==
+				CURLE_OK) {
 			end_with(ex, code);
 		}
 	}
@@ -277,16 +280,17 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, voi
 	if (!s) {
 		return -1; /* the transfers of this lane fail by their deadlines */
 	}
-	lane->gen->transport->loop->ops->io_set(s->io,
-		(what & CURL_POLL_IN ? ONCE_IO_READ : 0) | (what & CURL_POLL_OUT ? ONCE_IO_WRITE : 0));
+	lane->gen->transport->loop->ops->io_set(
+		s->io, (what & CURL_POLL_IN ? ONCE_IO_READ : 0) |
+			       (what & CURL_POLL_OUT ? ONCE_IO_WRITE : 0));
 	return 0;
 }
 
 static int on_timer(CURLM *multi, long in_ms, void *userdata)
 {
 	struct lane *lane = userdata;
-	lane->gen->transport->loop->ops->timer_set(lane->timer,
-		in_ms < 0 ? -1 : in_ms * ONCE_NSEC_PER_MSEC);
+	lane->gen->transport->loop->ops->timer_set(
+		lane->timer, in_ms < 0 ? -1 : in_ms * ONCE_NSEC_PER_MSEC);
 	return 0;
 }
 
@@ -436,22 +440,22 @@ static int map_code(CURLcode code, bool sent)
 	}
 }
 
-/* Under TLS 1.3 a server refuses a client's certificate after the handshake, when the request may be
- * under way; OpenSSL's text is all that tells. */
+/* Under TLS 1.3 a server refuses a client's certificate after the handshake, when the request may
+ * be under way; OpenSSL's text is all that tells. */
 static bool is_tls_alert(const char *message)
 {
 	return strstr(message, "alert") &&
-		(strstr(message, "certificate") || strstr(message, "unknown ca") ||
-			strstr(message, "access denied"));
+	       (strstr(message, "certificate") || strstr(message, "unknown ca") ||
+		       strstr(message, "access denied"));
 }
 
-/* A server that refuses a certificate may close so fast that its alert is lost; then only the moment
- * tells: connected, nothing sent. */
+/* A server that refuses a certificate may close so fast that its alert is lost; then only the
+ * moment tells: connected, nothing sent. */
 static bool maybe_certificate(const struct transport_exchange *ex, CURLcode code)
 {
 	return ex->lane->gen->tls && !ex->result.sent &&
-		(code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_HTTP2 ||
-			code == CURLE_GOT_NOTHING);
+	       (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_HTTP2 ||
+		       code == CURLE_GOT_NOTHING);
 }
 
 static void end_with(struct transport_exchange *ex, CURLcode code)
@@ -464,15 +468,15 @@ static void end_with(struct transport_exchange *ex, CURLcode code)
 	result->status = (int)number;
 	number = 0;
 	(void)curl_easy_getinfo(ex->easy, CURLINFO_HTTP_VERSION, &number);
-	result->http_version = number == CURL_HTTP_VERSION_2_0 ? 20 :
-		number == CURL_HTTP_VERSION_1_1		       ? 11 :
-								 0;
+	result->http_version = number == CURL_HTTP_VERSION_2_0	 ? 20
+			       : number == CURL_HTTP_VERSION_1_1 ? 11
+								 : 0;
 	if (code != CURLE_OK && !ex->message[0]) {
 		(void)snprintf(ex->message, sizeof(ex->message), "%s", curl_easy_strerror(code));
 	}
 	if (code == CURLE_WRITE_ERROR) {
-		(void)snprintf(ex->message, sizeof(ex->message), "the answer is larger than %zu bytes",
-			ex->in.max);
+		(void)snprintf(ex->message, sizeof(ex->message),
+			"the answer is larger than %zu bytes", ex->in.max);
 	}
 	if (code != CURLE_OK && is_tls_alert(ex->message)) {
 		result->sent = false;
@@ -579,8 +583,8 @@ static int add_header(struct transport_exchange *ex, const char *header)
 	return 0;
 }
 
-static int exchange_prepare(struct transport_exchange *ex, struct lane *lane,
-	const struct transport_request *request)
+static int exchange_prepare(
+	struct transport_exchange *ex, struct lane *lane, const struct transport_request *request)
 {
 	char url[512];
 	CURL *easy = ex->easy;
@@ -589,15 +593,16 @@ static int exchange_prepare(struct transport_exchange *ex, struct lane *lane,
 	for (const char *const *h = request->headers; !r && h && *h; h++) {
 		r = add_header(ex, *h);
 	}
-	if (r || snprintf(url, sizeof(url), "%s%s", lane->gen->url, request->path) >= (int)sizeof(url)) {
+	if (r || snprintf(url, sizeof(url), "%s%s", lane->gen->url, request->path) >=
+			 (int)sizeof(url)) {
 		return r ? r : -EINVAL;
 	}
 	(void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, lane->gen->tls ? "https" : "http");
 	(void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, lane->gen->tls ? 1L : 0L);
 	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, ex->headers);
 	(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->size);
-	(void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
-		lane->which == TRANSPORT_BULK ? 64L * 1024 : 16L * 1024);
+	(void)curl_easy_setopt(
+		easy, CURLOPT_BUFFERSIZE, lane->which == TRANSPORT_BULK ? 64L * 1024 : 16L * 1024);
 	(void)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE,
 		lane->which == TRANSPORT_BULK ? 64L * 1024 : 16L * 1024);
 	(void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, lane);
@@ -636,7 +641,7 @@ static void on_resolved(void *userdata, const char *addresses, const char *messa
 	struct list *i;
 	gen->resolve = NULL;
 	int r = addresses ? gen_answer(gen, addresses) : -EHOSTUNREACH;
-	list_foreach(i, &gen->exchanges) {
+	list_foreach (i, &gen->exchanges) {
 		struct transport_exchange *ex = list_entry(i, struct transport_exchange, in_gen);
 		int error = r < 0 ? r : exchange_add(ex);
 		if (error < 0) {

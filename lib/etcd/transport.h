@@ -1,8 +1,8 @@
 /* The seam between the client and HTTP: one exchange is a POST and its answer.
  *
  * A *generation* is everything that is open to one endpoint: a connection (or, on plaintext, a few)
- * for each lane. It is thrown away as a whole, because a connection that has gone bad cannot be told
- * from one that has not while requests are in flight on it.
+ * for each lane. It is thrown away as a whole, because a connection that has gone bad cannot be
+ * told from one that has not while requests are in flight on it.
  *
  * Rules: start() never calls back; done() comes exactly once unless the exchange was cancelled or
  * its generation freed; a callback is the transport's last touch of everything, so that it may free

@@ -4,13 +4,13 @@
  *	    ^---------------|----------------|-----------'   any end of the stream, silence, a move
  *
  * - One POST carries a create request per range; each range has its own next revision, so a stream
- *   that resumes on another endpoint sends nothing twice and skips nothing. What was seen already is
- *   dropped once more here.
+ *   that resumes on another endpoint sends nothing twice and skips nothing. What was seen already
+ *is dropped once more here.
  * - Events are reported when their revisions are whole: a fragmented answer is collected until a
  *   line ends on the border of a revision.
  * - The end of the stream is a break, whatever its status: etcd ends watches with success, too.
- * - Only refusals are final: compacted, not permitted, not understood. A refused token logs in anew,
- *   once per stream that came to life.
+ * - Only refusals are final: compacted, not permitted, not understood. A refused token logs in
+ *anew, once per stream that came to life.
  *
  * Failures: silence_ns without a line (a stopped member says nothing, its kernel goes on
  * acknowledging), and no confirmation in the client's request timeout, are breaks. Waiting before a
@@ -196,7 +196,8 @@ static void break_stream(struct once_watch *w, int error, const char *why)
 	resume_in(w, w->broken_told ? w->wait_ns : 0);
 }
 
-/* The stream's endpoint is not to be trusted with the next one. Always false: the stream is over. */
+/* The stream's endpoint is not to be trusted with the next one. Always false: the stream is over.
+ */
 static bool break_and_leave(struct once_watch *w, int error, const char *why)
 {
 	struct once_client *client = w->client;
@@ -247,9 +248,9 @@ static bool refused(struct once_watch *w, const struct codec_watch_line *line)
 
 static struct range *range_of(struct once_watch *w, const struct codec_watch_line *line)
 {
-	return line->watch_id >= 1 && (uint64_t)line->watch_id <= w->n_ranges ?
-		&w->ranges[line->watch_id - 1] :
-		NULL;
+	return line->watch_id >= 1 && (uint64_t)line->watch_id <= w->n_ranges
+		       ? &w->ranges[line->watch_id - 1]
+		       : NULL;
 }
 
 static bool created(struct once_watch *w, struct range *range, const struct codec_watch_line *line)
@@ -294,7 +295,7 @@ static bool flush(struct once_watch *w, struct range *range, const struct codec_
 	struct once_event *events = NULL;
 	size_t n = line ? gather(line, range->next, NULL) : 0, at = 0;
 	int64_t revision = line ? line->revision : 0, last = 0;
-	list_foreach(i, &range->pieces) {
+	list_foreach (i, &range->pieces) {
 		n += gather(&list_entry(i, struct piece, in_range)->line, range->next, NULL);
 	}
 	/* Off the range: the callback may cancel the watch. */
@@ -307,7 +308,7 @@ static bool flush(struct once_watch *w, struct range *range, const struct codec_
 	if (n && !events) {
 		alive = break_and_leave(w, -ENOMEM, "out of memory");
 	} else if (n) {
-		list_foreach(i, &pieces) {
+		list_foreach (i, &pieces) {
 			const struct piece *piece = list_entry(i, struct piece, in_range);
 			at += gather(&piece->line, range->next, events + at);
 			revision = line ? revision : piece->line.revision;
@@ -349,7 +350,8 @@ static bool is_border(const struct range *range, const struct codec_watch_line *
 	const struct codec_watch_line *before =
 		&list_entry(range->pieces.prev, struct piece, in_range)->line;
 	return !list_empty(&range->pieces) && before->n_events && line->n_events &&
-		before->events[before->n_events - 1].kv.mod_revision < line->events[0].kv.mod_revision;
+	       before->events[before->n_events - 1].kv.mod_revision <
+		       line->events[0].kv.mod_revision;
 }
 
 static bool events(struct once_watch *w, struct range *range, struct codec_watch_line *line)
@@ -377,10 +379,9 @@ static bool progress(struct once_watch *w, struct range *range, const struct cod
 static void arm_silence(struct once_watch *w)
 {
 	struct once_loop *loop = w->client->loop;
-	loop->ops->timer_set(w->timer,
-		w->state != LIVE      ? w->client->request_timeout_ns :
-			w->silence_ns ? w->silence_ns :
-					-1);
+	loop->ops->timer_set(w->timer, w->state != LIVE ? w->client->request_timeout_ns
+				       : w->silence_ns	? w->silence_ns
+							: -1);
 }
 
 /* False: the watch is gone, or its stream is. */
@@ -388,7 +389,8 @@ static bool understand(struct once_watch *w, struct codec_watch_line *line)
 {
 	struct range *range = range_of(w, line);
 	if (!client_check_cluster(w->client, line->cluster_id)) {
-		return break_and_leave(w, -EREMCHG, "the answer is of another etcd cluster than before");
+		return break_and_leave(
+			w, -EREMCHG, "the answer is of another etcd cluster than before");
 	}
 	w->raft_term = line->raft_term ? line->raft_term : w->raft_term;
 	if (line->raft_term && w->gen) {

@@ -81,7 +81,7 @@ static struct once_timer *next_due(struct fake_loop *loop, int64_t until_ns)
 {
 	struct once_timer *best = NULL;
 	struct list *i;
-	list_foreach(i, &loop->timers) {
+	list_foreach (i, &loop->timers) {
 		struct once_timer *t = list_entry(i, struct once_timer, in_loop);
 		if (t->armed && t->at_ns <= until_ns &&
 			(!best || t->at_ns < best->at_ns ||

@@ -4,8 +4,10 @@
 void rig_init(struct rig *rig, size_t n_endpoints, const char *user)
 {
 	const char *const endpoints[] = {"https://a:1", "https://b:1", "https://c:1"};
-	struct once_client_config config = {
-		.endpoints = endpoints, .n_endpoints = n_endpoints, .user = user, .password = "secret"};
+	struct once_client_config config = {.endpoints = endpoints,
+		.n_endpoints = n_endpoints,
+		.user = user,
+		.password = "secret"};
 	*rig = (struct rig){.error = 1};
 	fake_loop_init(&rig->loop);
 	rig->transport = fake_transport_new(&rig->loop);

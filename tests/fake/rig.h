@@ -19,7 +19,9 @@ struct rig {
 	bool free_in_done;
 };
 
-#define RIG_HEADER "\"header\":{\"cluster_id\":\"1\",\"member_id\":\"2\",\"revision\":\"5\",\"raft_term\":\"3\"}"
+#define RIG_HEADER                                                                                 \
+	"\"header\":{\"cluster_id\":\"1\",\"member_id\":\"2\",\"revision\":\"5\",\"raft_term\":"   \
+	"\"3\"}"
 #define RIG_PUT_OK "{" RIG_HEADER "}"
 
 void rig_init(struct rig *rig, size_t n_endpoints, const char *user);

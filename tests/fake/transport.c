@@ -24,8 +24,10 @@ static void finish(struct transport_exchange *ex, const struct transport_result 
 
 void fake_fail(struct transport_exchange *ex, int error, bool sent, bool connected)
 {
-	struct transport_result result = {
-		.error = error, .sent = sent, .connected = connected, .message = "the test wants it"};
+	struct transport_result result = {.error = error,
+		.sent = sent,
+		.connected = connected,
+		.message = "the test wants it"};
 	finish(ex, &result);
 }
 
@@ -57,8 +59,9 @@ void fake_data(struct transport_exchange *ex, const char *data)
 struct transport_exchange *fake_pending(struct transport_fake *transport, const char *path)
 {
 	struct list *i;
-	list_foreach(i, &transport->exchanges) {
-		struct transport_exchange *ex = list_entry(i, struct transport_exchange, in_transport);
+	list_foreach (i, &transport->exchanges) {
+		struct transport_exchange *ex =
+			list_entry(i, struct transport_exchange, in_transport);
 		if (!path || !strcmp(ex->path, path)) {
 			return ex;
 		}

@@ -49,8 +49,8 @@ static void print_bytes(const char *name, struct once_bytes b)
 
 static void print_kv(const struct once_kv *kv)
 {
-	printf("{\"mod\":%ld,\"create\":%ld,\"version\":%ld,\"lease\":%ld,\"size\":%zu", kv->mod_revision,
-		kv->create_revision, kv->version, kv->lease, kv->value.size);
+	printf("{\"mod\":%ld,\"create\":%ld,\"version\":%ld,\"lease\":%ld,\"size\":%zu",
+		kv->mod_revision, kv->create_revision, kv->version, kv->lease, kv->value.size);
 	print_bytes("key", kv->key);
 	print_bytes("value", kv->value);
 	printf("}");
@@ -58,8 +58,8 @@ static void print_kv(const struct once_kv *kv)
 
 static void print_op(const struct once_op_result *op)
 {
-	printf("{\"kind\":%d,\"count\":%ld,\"more\":%d,\"succeeded\":%d,\"kvs\":[", op->kind, op->count,
-		op->more, op->succeeded);
+	printf("{\"kind\":%d,\"count\":%ld,\"more\":%d,\"succeeded\":%d,\"kvs\":[", op->kind,
+		op->count, op->more, op->succeeded);
 	for (size_t i = 0; i < op->n_kvs && i < 100; i++) {
 		printf(i ? "," : "");
 		print_kv(&op->kvs[i]);
@@ -74,12 +74,16 @@ static void print_op(const struct once_op_result *op)
 
 static void print_response(const struct pending *p, const struct once_response *r)
 {
-	printf("%d {\"error\":%d,\"outcome\":%d,\"http\":%d,\"grpc\":%d,\"endpoint\":\"%s\",\"us\":%ld,"
-	       "\"cluster\":%lu,\"member\":%lu,\"revision\":%ld,\"term\":%lu,\"lease\":%ld,\"ttl\":%ld,"
+	printf("%d "
+	       "{\"error\":%d,\"outcome\":%d,\"http\":%d,\"grpc\":%d,\"endpoint\":\"%s\",\"us\":%"
+	       "ld,"
+	       "\"cluster\":%lu,\"member\":%lu,\"revision\":%ld,\"term\":%lu,\"lease\":%ld,\"ttl\":"
+	       "%ld,"
 	       "\"granted\":%ld,\"leader\":%lu,\"db_size\":%ld,\"rows\":%zu,\"pages\":%zu",
 		p->n, r->error, r->outcome, r->http_status, r->grpc_code, r->endpoint,
-		(r->received.boot_ns - r->sent.boot_ns) / 1000, r->cluster_id, r->member_id, r->revision,
-		r->raft_term, r->lease, r->ttl_s, r->granted_ttl_s, r->leader, r->db_size, p->rows, p->pages);
+		(r->received.boot_ns - r->sent.boot_ns) / 1000, r->cluster_id, r->member_id,
+		r->revision, r->raft_term, r->lease, r->ttl_s, r->granted_ttl_s, r->leader,
+		r->db_size, p->rows, p->pages);
 	print_bytes("message", once_str(r->message));
 	print_bytes("version", once_str(r->version));
 	printf(",\"leases\":[");
@@ -88,7 +92,8 @@ static void print_response(const struct pending *p, const struct once_response *
 	}
 	printf("],\"keys\":%zu,\"members\":[", r->n_keys);
 	for (size_t i = 0; i < r->n_members; i++) {
-		printf("%s\"%s\"", i ? "," : "", r->members[i].n_client_urls ? r->members[i].client_urls[0] : "");
+		printf("%s\"%s\"", i ? "," : "",
+			r->members[i].n_client_urls ? r->members[i].client_urls[0] : "");
 	}
 	printf("],\"op\":");
 	print_op(&r->op);
@@ -172,7 +177,8 @@ static int start_watch(struct program *p, char **w)
 	for (int i = 5; w[i] && w[i + 1]; i += 2) {
 		struct once_watch_range *range = &ranges[config.n_ranges++];
 		range->key = word(w, i);
-		range->range_end = strcmp(w[i + 1], "-") ? word(w, i + 1) : (struct once_bytes){NULL, 0};
+		range->range_end =
+			strcmp(w[i + 1], "-") ? word(w, i + 1) : (struct once_bytes){NULL, 0};
 		range->prev_kv = strchr(w[4], 'p');
 		range->no_put = strchr(w[4], 'x');
 		range->no_delete = strchr(w[4], 'd');
@@ -194,11 +200,15 @@ static int start_kv(struct program *p, struct pending *pending, char **w)
 	struct once_op op = {.key = word(w, 1), .range_end = word(w, 2)};
 	char *value = NULL;
 	if (!strcmp(w[0], "put")) {
-		op = (struct once_op){.kind = ONCE_OP_PUT, .key = word(w, 1), .value = word(w, 2),
-			.lease = number(w, 3), .prev_kv = true};
+		op = (struct once_op){.kind = ONCE_OP_PUT,
+			.key = word(w, 1),
+			.value = word(w, 2),
+			.lease = number(w, 3),
+			.prev_kv = true};
 	} else if (!strcmp(w[0], "fill")) {
 		value = filled((size_t)number(w, 2));
-		op = (struct once_op){.kind = ONCE_OP_PUT, .key = word(w, 1), .value = once_str(value)};
+		op = (struct once_op){
+			.kind = ONCE_OP_PUT, .key = word(w, 1), .value = once_str(value)};
 	} else if (!strcmp(w[0], "del")) {
 		op.kind = ONCE_OP_DELETE;
 		op.prev_kv = true;
@@ -228,8 +238,10 @@ static int start_bulk(struct program *p, struct pending *pending, char **w)
 	char keys[128][32];
 	struct once_txn txn = {.success = puts, .n_success = (size_t)number(w, 3)};
 	for (size_t i = 0; i < txn.n_success; i++) {
-		(void)snprintf(keys[i], sizeof(keys[i]), "%s%06ld", w[1], number(w, 2) + (int64_t)i);
-		puts[i] = (struct once_op){.kind = ONCE_OP_PUT, .key = once_str(keys[i]), .value = once_str("v")};
+		(void)snprintf(
+			keys[i], sizeof(keys[i]), "%s%06ld", w[1], number(w, 2) + (int64_t)i);
+		puts[i] = (struct once_op){
+			.kind = ONCE_OP_PUT, .key = once_str(keys[i]), .value = once_str("v")};
 	}
 	return once_txn(p->client, &p->last, &p->options, &txn, on_done, pending);
 }
@@ -251,13 +263,15 @@ static int start_call(struct program *p, struct pending *pending, char **w)
 	} else if (!strcmp(w[0], "compact")) {
 		return once_compact(c, &p->last, o, number(w, 1), true, on_done, pending);
 	} else if (!strcmp(w[0], "grant")) {
-		return once_lease_grant(c, &p->last, o, number(w, 1), number(w, 2), on_done, pending);
+		return once_lease_grant(
+			c, &p->last, o, number(w, 1), number(w, 2), on_done, pending);
 	} else if (!strcmp(w[0], "keepalive")) {
 		return once_lease_keepalive(c, &p->last, o, number(w, 1), on_done, pending);
 	} else if (!strcmp(w[0], "revoke")) {
 		return once_lease_revoke(c, &p->last, o, number(w, 1), on_done, pending);
 	} else if (!strcmp(w[0], "ttl")) {
-		return once_lease_time_to_live(c, &p->last, o, number(w, 1), true, on_done, pending);
+		return once_lease_time_to_live(
+			c, &p->last, o, number(w, 1), true, on_done, pending);
 	} else if (!strcmp(w[0], "leases")) {
 		return once_lease_list(c, &p->last, o, on_done, pending);
 	} else if (!strcmp(w[0], "status")) {
@@ -267,8 +281,10 @@ static int start_call(struct program *p, struct pending *pending, char **w)
 	} else if (!strcmp(w[0], "selftest")) {
 		return once_self_test(c, &p->last, o, word(w, 1), on_done, pending);
 	} else if (!strcmp(w[0], "pages")) {
-		struct once_op op = {.key = word(w, 1), .range_end = word(w, 2), .limit = number(w, 4)};
-		return once_range_pages(c, &p->last, o, &op, number(w, 3), on_rows, on_done, pending);
+		struct once_op op = {
+			.key = word(w, 1), .range_end = word(w, 2), .limit = number(w, 4)};
+		return once_range_pages(
+			c, &p->last, o, &op, number(w, 3), on_rows, on_done, pending);
 	}
 	return -1000;
 }
@@ -306,7 +322,8 @@ static void run_line(struct program *p, char *line)
 {
 	char *words[MAX_WORDS + 1] = {NULL}, *save = NULL;
 	int n = 0;
-	for (char *w = strtok_r(line, " ", &save); w && n < MAX_WORDS; w = strtok_r(NULL, " ", &save)) {
+	for (char *w = strtok_r(line, " ", &save); w && n < MAX_WORDS;
+		w = strtok_r(NULL, " ", &save)) {
 		words[n++] = w;
 	}
 	if (!n) {

@@ -175,7 +175,8 @@ static void test_another_cluster_is_not_believed(void **state)
 	(void)rig_put(&rig, 0);
 	rig_settle(&rig);
 	fake_answer(rig_pending(&rig, PUT), 200,
-		"{\"header\":{\"cluster_id\":\"9\",\"member_id\":\"2\",\"revision\":\"7\",\"raft_term\":\"3\"}}");
+		"{\"header\":{\"cluster_id\":\"9\",\"member_id\":\"2\",\"revision\":\"7\",\"raft_"
+		"term\":\"3\"}}");
 	assert_int_equal(rig.error, -EREMCHG);
 	assert_int_equal(rig.outcome, ONCE_UNKNOWN);
 	assert_int_equal(rig.revision, 0);
@@ -291,7 +292,8 @@ static void test_a_wrong_password_ends_the_calls_that_wait(void **state)
 	(void)rig_put(&rig, 0);
 	rig_settle(&rig);
 	fake_answer(rig_pending(&rig, LOGIN), 400,
-		"{\"error\":\"x\",\"code\":3,\"message\":\"etcdserver: authentication failed, invalid user ID or password\"}");
+		"{\"error\":\"x\",\"code\":3,\"message\":\"etcdserver: authentication failed, "
+		"invalid user ID or password\"}");
 	rig_settle(&rig);
 	assert_int_equal(rig.n_done, 2);
 	assert_int_equal(rig.error, -EACCES);
@@ -313,7 +315,8 @@ static void test_a_login_without_answer_does_not_hold_a_call_longer(void **state
 	rig_fini(&rig);
 }
 
-/* ---- dropped at every moment ------------------------------------------------------------------ */
+/* ---- dropped at every moment ------------------------------------------------------------------
+ */
 
 /* One step of a call that is logged in, refused, logged in again and answered. False: over. */
 static bool step(struct rig *rig, int i)
@@ -389,7 +392,8 @@ static void test_a_start_that_cannot_send_is_not_applied(void **state)
 	rig_fini(&rig);
 }
 
-/* ---- made of several calls -------------------------------------------------------------------- */
+/* ---- made of several calls --------------------------------------------------------------------
+ */
 
 #define TXN "/v3/kv/txn"
 
@@ -421,8 +425,9 @@ static void test_self_test_tells_a_server_that_ignores_guards(void **state)
 }
 
 #define RANGE "/v3/kv/range"
-#define PAGE \
-	"{" RIG_HEADER ",\"kvs\":[{\"key\":\"YQ==\",\"create_revision\":\"2\",\"mod_revision\":\"2\"," \
+#define PAGE                                                                                       \
+	"{" RIG_HEADER                                                                             \
+	",\"kvs\":[{\"key\":\"YQ==\",\"create_revision\":\"2\",\"mod_revision\":\"2\","            \
 	"\"version\":\"1\",\"value\":\"YQ==\"}],\"more\":true,\"count\":\"2\"}"
 
 struct rows {
@@ -463,7 +468,8 @@ static void test_pages_stay_at_the_revision_of_the_first(void **state)
 	assert_non_null(strstr(body, "\"revision\":\"5\""));
 	assert_non_null(strstr(body, "\"key\":\"YQA=\"")); /* "a\0" */
 	fake_answer(rig_pending(&rig, RANGE), 400,
-		"{\"error\":\"x\",\"code\":11,\"message\":\"etcdserver: mvcc: required revision has been compacted\"}");
+		"{\"error\":\"x\",\"code\":11,\"message\":\"etcdserver: mvcc: required revision "
+		"has been compacted\"}");
 	assert_int_equal(rows.n, 1);
 	assert_int_equal(rig.n_done, 1);
 	assert_int_equal(rig.error, -ESTALE);
@@ -477,8 +483,9 @@ static void test_pages_end_by_what_rows_says_or_does(void **state)
 		struct rows rows = {.rig = &rig, .error = -EIO, .free_client = i};
 		struct once_op op = {.key = once_str("a"), .range_end = once_str("z")};
 		rig_init(&rig, 1, NULL);
-		assert_int_equal(
-			once_range_pages(rig.client, NULL, NULL, &op, 1, on_rows, on_pages_done, &rows), 0);
+		assert_int_equal(once_range_pages(rig.client, NULL, NULL, &op, 1, on_rows,
+					 on_pages_done, &rows),
+			0);
 		rig_settle(&rig);
 		fake_answer(rig_pending(&rig, RANGE), 200, PAGE);
 		assert_int_equal(rig.n_done, i ? 0 : 1);

@@ -4,10 +4,14 @@
 
 #define MS ONCE_NSEC_PER_MSEC
 #define WATCH "/v3/watch"
-#define HEAD(rev) "\"header\":{\"cluster_id\":\"1\",\"member_id\":\"2\",\"revision\":\"" rev "\",\"raft_term\":\"3\"}"
+#define HEAD(rev)                                                                                  \
+	"\"header\":{\"cluster_id\":\"1\",\"member_id\":\"2\",\"revision\":\"" rev                 \
+	"\",\"raft_term\":\"3\"}"
 #define CREATED(id) "{\"result\":{" HEAD("5") ",\"watch_id\":\"" id "\",\"created\":true}}\n"
-#define KV(rev) "{\"kv\":{\"key\":\"aw==\",\"create_revision\":\"2\",\"mod_revision\":\"" rev "\",\"version\":\"1\",\"value\":\"dg==\"}}"
-#define EVENTS(id, events, more) \
+#define KV(rev)                                                                                    \
+	"{\"kv\":{\"key\":\"aw==\",\"create_revision\":\"2\",\"mod_revision\":\"" rev              \
+	"\",\"version\":\"1\",\"value\":\"dg==\"}}"
+#define EVENTS(id, events, more)                                                                   \
 	"{\"result\":{" HEAD("9") ",\"watch_id\":\"" id "\"" more ",\"events\":[" events "]}}\n"
 #define FRAGMENT ",\"fragment\":true"
 
@@ -16,8 +20,8 @@ struct spy {
 	struct once_watch *watch;
 	char trace[1024];
 	char broken[256]; /* why it last broke */
-	int cancel_at; /* the report that cancels; 0: none */
-	int how;       /* 0: the watch, 1: the client, 2: rotate */
+	int cancel_at;	  /* the report that cancels; 0: none */
+	int how;	  /* 0: the watch, 1: the client, 2: rotate */
 	int n;
 };
 
@@ -28,13 +32,15 @@ static void trace(struct spy *spy, const char *text)
 
 static void on_report(void *userdata, const struct once_watch_report *report)
 {
-	static const char *const names[] = {"started", "", "progress", "broken", "compacted", "failed"};
+	static const char *const names[] = {
+		"started", "", "progress", "broken", "compacted", "failed"};
 	struct spy *spy = userdata;
 	char text[64];
 	trace(spy, spy->trace[0] ? " " : "");
 	trace(spy, names[report->note]);
 	for (size_t i = 0; i < report->n_events; i++) {
-		(void)snprintf(text, sizeof(text), "%s%ld", i ? "," : "", report->events[i].kv.mod_revision);
+		(void)snprintf(text, sizeof(text), "%s%ld", i ? "," : "",
+			report->events[i].kv.mod_revision);
 		trace(spy, text);
 	}
 	if (report->note == ONCE_WATCH_COMPACTED) {
@@ -62,11 +68,14 @@ static void on_report(void *userdata, const struct once_watch_report *report)
 static void begin(struct spy *spy, size_t n_endpoints, size_t n_ranges, int64_t start)
 {
 	struct once_watch_range ranges[] = {{.key = once_str("k")}, {.key = once_str("x")}};
-	struct once_watch_config config = {
-		.ranges = ranges, .n_ranges = n_ranges, .start_revision = start, .silence_ns = 3000 * MS};
+	struct once_watch_config config = {.ranges = ranges,
+		.n_ranges = n_ranges,
+		.start_revision = start,
+		.silence_ns = 3000 * MS};
 	memset(spy, 0, sizeof(*spy));
 	rig_init(&spy->rig, n_endpoints, NULL);
-	assert_int_equal(once_watch_start(spy->rig.client, &spy->watch, &config, on_report, spy), 0);
+	assert_int_equal(
+		once_watch_start(spy->rig.client, &spy->watch, &config, on_report, spy), 0);
 	rig_settle(&spy->rig);
 }
 
@@ -94,8 +103,8 @@ static void test_events_come_in_order_and_once(void **state)
 	data(&spy, CREATED("1"));
 	data(&spy, EVENTS("1", KV("6"), "") EVENTS("1", KV("7") "," KV("7"), ""));
 	data(&spy, EVENTS("1", KV("7") "," KV("8"), "")); /* 7 again */
-	data(&spy, EVENTS("1", KV("4"), ""));		   /* from before the watch */
-	data(&spy, EVENTS("2", KV("9"), ""));		   /* of no range of ours */
+	data(&spy, EVENTS("1", KV("4"), ""));		  /* from before the watch */
+	data(&spy, EVENTS("2", KV("9"), ""));		  /* of no range of ours */
 	finish(&spy, "started 6 7,7 8");
 }
 
@@ -126,7 +135,8 @@ static void test_every_end_is_a_break_and_resumes_after_the_last_event(void **st
 			fake_fail(stream(&spy), -ECONNRESET, true, true);
 		} else {
 			/* The old gateway's error has no newline; the end of the stream ends it. */
-			data(&spy, "{\"error\":{\"grpc_code\":14,\"http_code\":503,\"message\":\"etcdserver: no leader\",\"http_status\":\"x\"}}");
+			data(&spy, "{\"error\":{\"grpc_code\":14,\"http_code\":503,\"message\":"
+				   "\"etcdserver: no leader\",\"http_status\":\"x\"}}");
 			fake_answer(stream(&spy), 200, "");
 		}
 		fake_loop_run(&spy.rig.loop, 100 * MS);
@@ -189,7 +199,8 @@ static void test_each_range_resumes_by_itself(void **state)
 	fake_loop_run(&spy.rig.loop, 100 * MS);
 	const char *body = stream(&spy)->body;
 	assert_non_null(strstr(body, "\"start_revision\":\"9\""));
-	assert_non_null(strstr(strstr(body, "\"start_revision\":\"9\"") + 1, "\"start_revision\":\"9\""));
+	assert_non_null(
+		strstr(strstr(body, "\"start_revision\":\"9\"") + 1, "\"start_revision\":\"9\""));
 	finish(&spy, "started 8 8 broken");
 }
 
@@ -198,8 +209,9 @@ static void test_compaction_ends_it(void **state)
 	struct spy spy;
 	begin(&spy, 1, 1, 3);
 	assert_non_null(strstr(stream(&spy)->body, "\"start_revision\":\"3\""));
-	data(&spy, CREATED("1")
-		"{\"result\":{\"header\":{\"cluster_id\":\"1\",\"member_id\":\"2\",\"raft_term\":\"2\"},\"watch_id\":\"1\",\"canceled\":true,\"compact_revision\":\"30\"}}\n");
+	data(&spy, CREATED("1") "{\"result\":{\"header\":{\"cluster_id\":\"1\",\"member_id\":\"2\","
+				"\"raft_term\":\"2\"},\"watch_id\":\"1\",\"canceled\":true,"
+				"\"compact_revision\":\"30\"}}\n");
 	assert_null(spy.watch);
 	assert_null(fake_pending(spy.rig.transport, NULL));
 	finish(&spy, "started compacted@30");
@@ -210,14 +222,17 @@ static void test_a_refusal_for_good_ends_it(void **state)
 	static const char *const reasons[] = {
 		"rpc error: code = PermissionDenied desc = etcdserver: permission denied",
 		"mvcc: watcher range is empty",
-		"rpc error: code = Unauthenticated desc = etcdserver: invalid auth token", /* no user */
+		"rpc error: code = Unauthenticated desc = etcdserver: invalid auth token", /* no
+											      user
+											    */
 	};
 	for (size_t i = 0; i < LENGTH(reasons); i++) {
 		struct spy spy;
 		char line[512];
 		begin(&spy, 1, 1, 0);
 		(void)snprintf(line, sizeof(line),
-			"{\"result\":{" HEAD("5") ",\"watch_id\":\"-1\",\"created\":true,\"canceled\":true,\"cancel_reason\":\"%s\"}}\n",
+			"{\"result\":{" HEAD("5") ",\"watch_id\":\"-1\",\"created\":true,"
+						  "\"canceled\":true,\"cancel_reason\":\"%s\"}}\n",
 			reasons[i]);
 		data(&spy, line);
 		check_case(reasons[i], !strcmp(spy.trace, "failed"));
@@ -277,7 +292,8 @@ static void test_progress_moves_the_point_to_resume_from(void **state)
 
 static void test_garbage_breaks_it(void **state)
 {
-	static const char *const lines[] = {"x\n", "{}\n", "{\"result\":[]}\n", "{\"result\":{\"events\":1}}\n"};
+	static const char *const lines[] = {
+		"x\n", "{}\n", "{\"result\":[]}\n", "{\"result\":{\"events\":1}}\n"};
 	for (size_t i = 0; i < LENGTH(lines); i++) {
 		struct spy spy;
 		begin(&spy, 1, 1, 0);
@@ -294,7 +310,8 @@ static void test_another_cluster_breaks_it(void **state)
 	struct spy spy;
 	begin(&spy, 2, 1, 0);
 	data(&spy, CREATED("1"));
-	data(&spy, "{\"result\":{\"header\":{\"cluster_id\":\"9\",\"revision\":\"9\"},\"watch_id\":\"1\",\"events\":[" KV("9") "]}}\n");
+	data(&spy, "{\"result\":{\"header\":{\"cluster_id\":\"9\",\"revision\":\"9\"},\"watch_id\":"
+		   "\"1\",\"events\":[" KV("9") "]}}\n");
 	fake_loop_run(&spy.rig.loop, 10 * MS);
 	finish(&spy, "started broken");
 }
@@ -307,7 +324,8 @@ static void test_a_report_may_end_anything(void **state)
 		begin(&spy, 2, 1, 0);
 		spy.cancel_at = 2;
 		spy.how = how;
-		data(&spy, CREATED("1") EVENTS("1", KV("6"), "") EVENTS("1", KV("7"), "") EVENTS("1", KV("8"), ""));
+		data(&spy, CREATED("1") EVENTS("1", KV("6"), "") EVENTS("1", KV("7"), "")
+				   EVENTS("1", KV("8"), ""));
 		fake_loop_run(&spy.rig.loop, 100 * MS);
 		if (how == 2) {
 			assert_non_null(strstr(stream(&spy)->body, "\"start_revision\":\"7\""));
