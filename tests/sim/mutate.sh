@@ -1,10 +1,15 @@
 #!/bin/sh
-# mutate.sh MUTANT.sed INPUT.c OUTPUT.c: breaks one rule in a copy. A script that changes nothing has lost
-# its place in the code and is an error: a mutant that is no mutant would prove nothing.
+# mutate.sh MUTANT.sed OUTPUT.c INPUT.c...: breaks one rule in a copy, of all inputs as one. A script that
+# changes nothing has lost its place in the code and is an error: a mutant that is no mutant would prove
+# nothing.
 set -eu
 
-sed -f "$1" "$2" > "$3"
-if cmp -s "$2" "$3"; then
-	echo "$1 changes nothing in $2" >&2
+mutant=$1 output=$2
+shift 2
+cat "$@" > "$output.whole"
+sed -f "$mutant" "$output.whole" > "$output"
+if cmp -s "$output.whole" "$output"; then
+	echo "$mutant changes nothing in" "$@" >&2
 	exit 1
 fi
+rm "$output.whole"

@@ -1,2 +1,2 @@
 # the key is given away when work is told to stop
-/case ELECTION_STOPPING:/,/break;/s/beat_advance(e);/enter_releasing(e, e->token);/
+/case ELECTION_STOPPING:/,/break;/s/election_beat_advance(e);/election_enter_releasing(e, e->token);/
