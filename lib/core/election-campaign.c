@@ -137,6 +137,8 @@ void election_follow_advance(struct election *e)
 		a.fresh = e->view.config == ELECTION_CONFIG_ABSENT;
 		e->role = ELECTION_CLAIM;
 		election_request_new(e, a);
+	} else if (e->view.leader.lease == 0 && e->view.epoch.mod != e->view.leader.create && e->listed) {
+		election_complain(e, ELECTION_NOTE_FOREIGN);
 	} else if (seize_due_in(e) <= 0 && may_campaign(e)) {
 		a.kind = ELECTION_SEIZE;
 		a.token = e->view.leader.create;

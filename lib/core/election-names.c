@@ -31,6 +31,7 @@ const char *election_note_name(enum election_note note)
 		[ELECTION_NOTE_SPACE] = "space",
 		[ELECTION_NOTE_TTL_SHORT] = "ttl-short",
 		[ELECTION_NOTE_UNKNOWN] = "unknown-outcome",
+		[ELECTION_NOTE_FOREIGN] = "foreign-key",
 	};
 
 	return (unsigned)note < ELECTION_NOTES ? names[note] : "?";

@@ -190,6 +190,7 @@ enum election_note {
 	ELECTION_NOTE_SPACE,		/* beats are puts again */
 	ELECTION_NOTE_TTL_SHORT,	/* the server granted .duration, less than V: not campaigning */
 	ELECTION_NOTE_UNKNOWN,		/* an answer was lost; the same request goes again */
+	ELECTION_NOTE_FOREIGN,		/* the key is nobody's term and on no lease: it never ends */
 	ELECTION_NOTES,
 };
 

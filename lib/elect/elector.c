@@ -138,6 +138,12 @@ static void say_note(struct once_elector *e, const struct election_action *a)
 	case ELECTION_NOTE_UNKNOWN:
 		elector_say(e, ONCE_LOG_DEBUG, event, "an answer was lost; asking again");
 		break;
+	case ELECTION_NOTE_FOREIGN:
+		elector_say(e, ONCE_LOG_ERR, event,
+			"not campaigning: %s was put by something else and is on no lease, so it never "
+			"ends. Delete it when nothing relies on it",
+			e->keys.leader);
+		break;
 	case ELECTION_NOTES:
 		break;
 	}
