@@ -13,6 +13,7 @@
 #include "daemon/config.h"
 #include "daemon/jobs.h"
 #include "daemon/log.h"
+#include "daemon/memory.h"
 #include "daemon/state.h"
 #include "daemon/uplink.h"
 
@@ -29,6 +30,7 @@
 #include <unistd.h>
 
 enum { GROUP = 0 /* the only one there is yet */ };
+static const int64_t SHED_AFTER = 3 * ONCE_NSEC_PER_SEC;
 
 struct agent {
 	const struct options *options;
@@ -45,6 +47,7 @@ struct agent {
 	struct jobs_owner jobs_owner;
 	struct once_timer *alive;
 	int64_t alive_ns;
+	struct once_timer *shed; /* a while after a change of state: what that used is idle again */
 	int signo;	 /* that asked for the end; 0: none */
 	bool ending;	 /* the elector was told to stop */
 	int code;	 /* to exit with */
@@ -174,6 +177,7 @@ static void on_state(void *userdata, enum once_elector_state state, const char *
 
 	(void)snprintf(text, sizeof(text), "%lld", token);
 	(void)log_field("ONCED_TOKEN", token ? text : NULL);
+	a->loop->ops->timer_set(a->shed, SHED_AFTER);
 	switch (state) {
 	case ONCE_ELECTOR_FOLLOWING:
 		a->why = "elected";
@@ -225,6 +229,12 @@ static void on_endpoint(void *userdata, const char *url, int http_version, const
 }
 
 /* ---- start ---- */
+
+static void on_shed(void *userdata)
+{
+	(void)userdata;
+	memory_shed(false);
+}
 
 static int elector_start(struct agent *a, bool proven_empty)
 {
@@ -465,7 +475,8 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 	if (!a->loop)
 		return -ENOMEM;
 	a->alive = a->loop->ops->timer_new(a->loop, on_alive, a);
-	if (!a->alive)
+	a->shed = a->loop->ops->timer_new(a->loop, on_shed, a);
+	if (!a->alive || !a->shed)
 		return -ENOMEM;
 	a->jobs_owner = (struct jobs_owner){
 		a, on_job_finished, on_job_stopped, on_all_stopped, may_launch_ns};
@@ -494,6 +505,8 @@ static void agent_fini(struct agent *a)
 	uplink_fini(&a->uplink);
 	if (a->alive)
 		a->loop->ops->timer_free(a->alive);
+	if (a->shed)
+		a->loop->ops->timer_free(a->shed);
 	a->loop = once_loop_ev_free(a->loop);
 	if (a->ev)
 		ev_loop_destroy(a->ev);

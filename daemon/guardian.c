@@ -18,6 +18,7 @@
  * container the guardian puts a small init above itself. */
 #include "guardian.h"
 #include "guardian-internal.h"
+#include "memory.h"
 #include "spawn.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -59,6 +60,7 @@ static void harden(struct guardian *g)
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		log_warning("harden", "stays dumpable: %s", strerror(errno));
 	touch_stack();
+	memory_shed(true);
 	/* Under RLIMIT_MEMLOCK this may be refused; then the pages may be evicted, no more. */
 	(void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
