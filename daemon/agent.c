@@ -487,14 +487,12 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 		runtime_dir = "";
 	instance_name(&a->config, instance);
 	state_init(&a->state, runtime_dir, instance);
-	r = client_start(a);
-	if (r == 0)
-		r = uplink_init(&a->uplink, link_fd, page, a->loop, on_packet, a);
+	r = uplink_init(&a->uplink, link_fd, page, a->loop, on_packet, a);
 	if (r == 0)
 		r = jobs_init(&a->jobs, &a->config, &a->jobs_owner, &a->uplink, a->loop);
-	if (r == 0)
+	if (r == 0) /* the guardian makes ready while the client does */
 		r = uplink_hello(&a->uplink, instance, runtime_dir);
-	return r;
+	return r < 0 ? r : client_start(a);
 }
 
 static void agent_fini(struct agent *a)
@@ -528,12 +526,13 @@ int agent_main(int link_fd, const struct link_page *page, void *arg)
 		log_warning("password", "the password came from the environment, where others may read "
 					"it: better is --password-file");
 	(void)signal(SIGPIPE, SIG_IGN);
-	code = agent_init(&a, link_fd, page);
-	if (code < 0) {
-		agent_fini(&a);
-		return a.options->run ? EXIT_USAGE : EXIT_CONFIG_FILE;
+	a.code = a.options->run ? EXIT_USAGE : EXIT_CONFIG_FILE;
+	if (agent_init(&a, link_fd, page) < 0) {
+		(void)uplink_quit(&a.uplink, a.code);
+	} else {
+		a.code = 0;
+		ev_run(a.ev, 0);
 	}
-	ev_run(a.ev, 0);
 	code = a.code;
 	agent_fini(&a);
 	return code;

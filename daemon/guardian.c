@@ -59,10 +59,6 @@ static void harden(struct guardian *g)
 
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		log_warning("harden", "stays dumpable: %s", strerror(errno));
-	touch_stack();
-	memory_shed(true);
-	/* Under RLIMIT_MEMLOCK this may be refused; then the pages may be evicted, no more. */
-	(void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
 	g->runs.nofile = limit;
@@ -70,6 +66,15 @@ static void harden(struct guardian *g)
 		limit.rlim_cur = limit.rlim_max < NOFILE_WANTED ? limit.rlim_max : NOFILE_WANTED;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 	}
+}
+
+/* While the agent gets ready. */
+static void hold_memory(void)
+{
+	touch_stack();
+	memory_shed(true);
+	/* Under RLIMIT_MEMLOCK this may be refused; then the pages may be evicted, no more. */
+	(void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 }
 
 /* Descriptors 0 to 2 must be somebody's, or a pipe of ours lands there. */
@@ -327,6 +332,7 @@ int guardian_run(int (*agent_main)(int link_fd, const struct link_page *page, vo
 		log_err("start", "%s", strerror(-r));
 		return 1;
 	}
+	hold_memory();
 	guardian_loop(g);
 	guardian_fini(g);
 	return g->code;

@@ -4,8 +4,8 @@
  * Steps come from answers, from the watch and from one timer; what the owner asks for (stop, resign,
  * stopped) is noted and taken up by that timer, so that no callback comes from inside a call.
  *
- * Before the campaign the guard is tested: a txn whose compare is false must come back refused. Until
- * etcd has shown that, nothing is written. */
+ * Beside the first steps the guard is tested: a txn whose compare is false must come back refused. Until
+ * etcd has shown that, no guarded write is sent. */
 #include "elect/elector.h"
 
 #include "base/duration.h"
@@ -183,6 +183,19 @@ static void recover(struct once_elector *e, const struct once_elector_config *co
 
 /* ---- stepping ---- */
 
+/* Safety rests on the guards of these: they wait until the guard is tested. */
+static bool is_guarded(enum election_action_kind kind)
+{
+	return kind == ELECTION_ACQUIRE || kind == ELECTION_SEIZE || kind == ELECTION_RELEASE ||
+		kind == ELECTION_BEAT;
+}
+
+static void perform(struct once_elector *e, const struct election_action *a)
+{
+	if (elector_perform(e, a) < 0 && e->n_refused < ELECTOR_FLIGHTS_MAX)
+		e->refused[e->n_refused++] = *a;
+}
+
 static void act(struct once_elector *e, const struct election_action *a)
 {
 	const struct once_elector_callbacks *cb = &e->callbacks;
@@ -205,13 +218,16 @@ static void act(struct once_elector *e, const struct election_action *a)
 		break;
 	case ELECTION_ENDED:
 		e->watch = once_watch_cancel(e->watch);
+		e->self_test = once_call_cancel(e->self_test);
 		elector_cancel_flights(e);
 		if (cb->on_stopped)
 			cb->on_stopped(e->userdata, e->error);
 		break;
 	default:
-		if (elector_perform(e, a) < 0 && e->n_refused < ELECTOR_FLIGHTS_MAX)
-			e->refused[e->n_refused++] = *a;
+		if (!e->tested && is_guarded(a->kind))
+			e->held = *a;
+		else
+			perform(e, a);
 		break;
 	}
 }
@@ -245,27 +261,35 @@ static void tell_state(struct once_elector *e)
 	e->callbacks.on_state(e->userdata, state, e->leader);
 }
 
-static void schedule(struct once_elector *e)
+/* A new stream waits for a claim and its answer: its connection would take time from them. */
+static bool may_watch(const struct once_elector *e)
 {
-	bool asked = e->ask_stop || e->ask_resign || e->ask_dead || e->ask_watch || e->n_refused != 0;
+	const struct election *core = &e->core;
+	bool about_to_claim = core->role == ELECTION_FOLLOW && core->view.leader.create == 0 &&
+		core->lease.id == 0 && core->lease.op != 0;
 
-	if (asked)
-		e->loop->ops->timer_set(e->timer, 0);
-	else if (e->tested)
-		e->loop->ops->timer_set(
-			e->timer, election_wake_in(&e->core, e->loop->ops->now(e->loop)));
+	return e->watch_due && !about_to_claim && core->role != ELECTION_CLAIM &&
+		core->role != ELECTION_OVER;
 }
 
-/* A leader has only its own beats to see: its stream goes on without them. A follower wants them, from
- * a list on: those in between are of no use. */
+static void schedule(struct once_elector *e)
+{
+	bool asked = e->ask_start || e->ask_stop || e->ask_resign || e->ask_dead || e->ask_relist || e->n_refused != 0;
+
+	e->loop->ops->timer_set(e->timer,
+		asked || may_watch(e) ? 0 : election_wake_in(&e->core, e->loop->ops->now(e->loop)));
+}
+
+/* A leader has only its own beats to see: its stream goes on without them. A follower wants them, from a
+ * list on: those in between are of no use. */
 static void watch_fit(struct once_elector *e)
 {
 	if (!e->watch)
 		return;
-	if (e->core.role == ELECTION_LEADING)
-		e->ask_watch = e->watch_beats;
-	else if (state_of(e->core.role) == ONCE_ELECTOR_FOLLOWING)
-		e->ask_watch = !e->watch_beats && !e->relisting;
+	if (e->core.role == ELECTION_LEADING && e->watch_beats)
+		e->watch_due = true;
+	if (state_of(e->core.role) == ONCE_ELECTOR_FOLLOWING && !e->watch_beats && !e->relisting)
+		e->ask_relist = true;
 }
 
 void elector_step(struct once_elector *e, struct election_event *event)
@@ -325,28 +349,36 @@ static bool answer_refused(struct once_elector *e)
 	return true;
 }
 
-static bool watch_change(struct once_elector *e)
+/* Streams begin here, never in a callback of the one before. False: freed. */
+static bool watch_turn(struct once_elector *e)
 {
-	e->ask_watch = false;
-	if (e->core.role == ELECTION_LEADING && elector_watch(e, false) == 0)
-		return true;
-	e->relisting = true;
-	return step_kind(e, ELECTION_UNWATCHED);
+	if (may_watch(e)) {
+		e->watch_due = e->relisting = false;
+		if (elector_watch(e, e->core.role != ELECTION_LEADING) < 0)
+			return step_kind(e, ELECTION_UNWATCHED);
+	}
+	if (e->ask_relist) {
+		e->ask_relist = false;
+		e->relisting = true;
+		return step_kind(e, ELECTION_UNWATCHED);
+	}
+	return true;
 }
-
-static void self_test(struct once_elector *e);
 
 static void on_timer(void *userdata)
 {
 	struct once_elector *e = userdata;
 
-	if (!e->tested && !e->ask_stop) {
-		self_test(e);
+	if (e->ask_start) {
+		struct election_event event = {.kind = ELECTION_START};
+		e->ask_start = false;
+		event.start.recovered = e->recovered;
+		elector_step(e, &event);
 		return;
 	}
 	if (!answer_refused(e))
 		return;
-	if (e->ask_watch && !watch_change(e))
+	if (!watch_turn(e))
 		return;
 	if (e->ask_dead) {
 		e->ask_dead = false;
@@ -362,8 +394,6 @@ static void on_timer(void *userdata)
 	}
 	if (e->ask_stop) {
 		e->ask_stop = false;
-		e->self_test = once_call_cancel(e->self_test);
-		e->tested = true;
 		(void)step_kind(e, ELECTION_STOP);
 		return;
 	}
@@ -375,7 +405,6 @@ static void on_timer(void *userdata)
 static void on_self_test(void *userdata, const struct once_response *response)
 {
 	struct once_elector *e = userdata;
-	struct election_event event = {.kind = ELECTION_START};
 
 	e->self_test = NULL;
 	elector_answered(e, response);
@@ -384,23 +413,23 @@ static void on_self_test(void *userdata, const struct once_response *response)
 			elector_say(e, ONCE_LOG_ERR, "self-test",
 				"this etcd does not honour a guarded write (%s): not campaigning",
 				response->message);
-		e->loop->ops->timer_set(e->timer, e->timing.request_timeout_ns / 2);
+		e->loop->ops->timer_set(e->test_timer, e->timing.request_timeout_ns / 2);
 		return;
 	}
 	e->tested = true;
-	event.start.recovered = e->recovered;
-	elector_step(e, &event);
+	if (e->held.kind != 0 && e->held.op == e->core.request.op) /* else it was given up */
+		perform(e, &e->held);
+	schedule(e);
 }
 
-static void self_test(struct once_elector *e)
+static void self_test(void *userdata)
 {
+	struct once_elector *e = userdata;
 	struct once_call_options options = {ONCE_LANE_CONTROL, e->timing.request_timeout_ns};
 
-	if (e->self_test)
-		return;
 	if (once_self_test(e->client, &e->self_test, &options, once_str(e->keys.leader), on_self_test,
 		    e) < 0)
-		e->loop->ops->timer_set(e->timer, e->timing.request_timeout_ns);
+		e->loop->ops->timer_set(e->test_timer, e->timing.request_timeout_ns);
 }
 
 int once_elector_start(struct once_elector *e)
@@ -408,6 +437,8 @@ int once_elector_start(struct once_elector *e)
 	if (e->started)
 		return -EALREADY;
 	e->started = true;
+	self_test(e);
+	e->ask_start = true;
 	e->loop->ops->timer_set(e->timer, 0);
 	return 0;
 }
@@ -512,7 +543,8 @@ static int elector_init(struct once_elector *e, const struct once_elector_config
 	e->node = strdup(config->node);
 	e->address = strdup(config->address ? config->address : "");
 	e->timer = e->loop->ops->timer_new(e->loop, on_timer, e);
-	if (!e->value || !e->node || !e->address || !e->timer)
+	e->test_timer = e->loop->ops->timer_new(e->loop, self_test, e);
+	if (!e->value || !e->node || !e->address || !e->timer || !e->test_timer)
 		return -ENOMEM;
 	r = register_init(e);
 	if (r < 0)
@@ -564,6 +596,8 @@ struct once_elector *once_elector_free(struct once_elector *e)
 	e->watch = once_watch_cancel(e->watch);
 	if (e->timer)
 		e->loop->ops->timer_free(e->timer);
+	if (e->test_timer)
+		e->loop->ops->timer_free(e->test_timer);
 	register_fini(e);
 	keys_fini(&e->keys);
 	free(e->value);

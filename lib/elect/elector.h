@@ -30,8 +30,10 @@ struct once_elector {
 
 	struct once_timer *timer; /* owned: the core's next tick, or what was asked from outside */
 	struct flight flights[ELECTOR_FLIGHTS_MAX];
-	struct once_call *self_test; /* before the campaign; NULL: passed or not yet asked */
+	struct once_timer *test_timer;
+	struct once_call *self_test; /* before the first write; NULL: passed or not yet asked */
 	bool started, tested;
+	struct election_action held; /* the first write, until the guard is tested; kind 0: none */
 
 	struct once_call *register_call;
 	struct once_timer *register_timer;
@@ -44,14 +46,15 @@ struct once_elector {
 	struct once_watch *watch;
 	int64_t watch_revision; /* up to which everything is known */
 	bool watch_beats;	/* whether the stream carries the beats of others */
+	bool watch_due;		/* a list asked for a new stream, from watch_revision on */
 
 	uint64_t beats; /* number of the last beat of this incarnation */
 	struct keys_epoch epoch;
 	char leader[128];	 /* escaped value of the leader key */
 	char reserve_to[65];	 /* whom a resignation names; empty: nobody */
-	bool ask_stop, ask_resign, ask_dead; /* asked from outside, for the next turn of the loop */
-	bool ask_watch;			     /* the stream is to carry other ranges */
-	bool relisting;			     /* a list that will renew the stream was asked for */
+	bool ask_start, ask_stop, ask_resign, ask_dead; /* asked from outside, for the next turn of the loop */
+	bool ask_relist; /* the stream is to carry the beats again: from a list on */
+	bool relisting;	 /* that list was asked for */
 	struct election_action refused[ELECTOR_FLIGHTS_MAX]; /* could not be started: to be answered */
 	unsigned n_refused;
 	enum once_elector_state state;

@@ -146,9 +146,7 @@ static void on_listed(void *userdata, const struct once_response *response)
 		if (rewatch || !e->watch) {
 			e->watch = once_watch_cancel(e->watch);
 			e->watch_revision = response->revision;
-			e->relisting = false;
-			if (elector_watch(e, e->core.role != ELECTION_LEADING) < 0)
-				event.kind = ELECTION_LIST_FAILED;
+			e->watch_due = true; /* after what the list leads to: that is more urgent */
 		}
 	}
 	elector_step(e, &event);

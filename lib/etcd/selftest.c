@@ -1,25 +1,19 @@
-/* Do this client and this server mean the same by a guard? A txn whose guard cannot hold must take
- * the failure branch, one whose guard must hold the other. Neither branch has operations, so
- *nothing is written. A gateway that ignores a field it does not know would take every guard for
- *another.
+/* Do this client and this server mean the same by a guard? One txn asks it of every target that guards
+ * anything here: guards that cannot hold must take the failure branch, guards that must hold the other.
+ * No branch has an operation on a key, so nothing is written. A gateway that ignores a field it does not
+ * know would take every guard for another.
  *
- *	AWAIT_FALSE -> AWAIT_TRUE -> done()
- *
- * Failures: an error of either call ends the test with it; a wrong branch is -EBADMSG. */
+ * Failures: an error of the call ends the test with it; a wrong branch is -EBADMSG. */
 #include "etcd/internal.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { AWAIT_FALSE, AWAIT_TRUE };
+enum { FALSE_GUARDS = 3 }; /* nested ones; one more is the txn's own */
 
 struct self_test {
 	struct once_call base; /* first */
-	int state;
 	struct once_call *call;
-	struct once_call_options options;
-	char *key; /* owned */
-	size_t key_size;
 	once_done_fn *done;
 	void *userdata;
 };
@@ -29,11 +23,8 @@ static void self_test_free(struct once_call *call)
 	struct self_test *t = (struct self_test *)call;
 	t->call = once_call_cancel(t->call);
 	call_fini(&t->base);
-	free(t->key);
 	free(t);
 }
-
-static int ask(struct self_test *t);
 
 static void finish(struct self_test *t, const struct once_response *response)
 {
@@ -56,50 +47,59 @@ static void finish_with(
 	codec_reply_fini(&reply);
 }
 
+/* The txn's own guard is false, then the first nested one is true, all others are false. */
+static const char *verdict(const struct once_op_result *op)
+{
+	bool holds = !op->succeeded && op->n_results == FALSE_GUARDS + 1 && op->results[0].succeeded;
+
+	for (size_t i = 1; holds && i <= FALSE_GUARDS; i++)
+		if (op->results[i].succeeded)
+			return "a guard that cannot hold was taken for true: guards do not protect here";
+	if (op->succeeded)
+		return "a guard that cannot hold was taken for true: guards do not protect here";
+	return holds ? NULL : "a guard that holds was taken for false: guards do not work here";
+}
+
 static void on_answer(void *userdata, const struct once_response *response)
 {
 	struct self_test *t = userdata;
-	bool wanted = t->state == AWAIT_TRUE;
+	const char *wrong = response->error ? NULL : verdict(&response->op);
+
 	t->call = NULL;
-	if (response->error) {
+	if (wrong)
+		finish_with(t, response, -EBADMSG, wrong);
+	else
 		finish(t, response);
-	} else if (response->op.succeeded != wanted) {
-		finish_with(t, response, -EBADMSG,
-			wanted ? "a guard that holds was taken for false: guards do not work here"
-			       : "a guard that cannot hold was taken for true: guards do not "
-				 "protect here");
-	} else if (t->state == AWAIT_FALSE) {
-		t->state = AWAIT_TRUE;
-		int r = ask(t);
-		if (r < 0) {
-			finish_with(t, response, r, once_strerror(r));
-		}
-	} else {
-		finish(t, response);
-	}
 }
 
-/* No revision is above 2^62 and no version is negative: each target that guards anything in this
- * library is asked about once. */
-static int ask(struct self_test *t)
+/* No revision is above 2^62 and no version is negative; nobody chooses such a lease or such a value. */
+static int ask(struct self_test *t, const struct once_call_options *options, struct once_bytes key)
 {
-	struct once_bytes key = {t->key, t->key_size};
 	const int64_t far = INT64_C(1) << 62;
-	struct once_compare compares[] = {
+	struct once_compare no[] = {
+		{.target = ONCE_COMPARE_CREATE, .result = ONCE_EQUAL, .key = key, .number = far},
+		{.target = ONCE_COMPARE_MOD, .result = ONCE_EQUAL, .key = key, .number = far},
+		{.target = ONCE_COMPARE_LEASE, .result = ONCE_EQUAL, .key = key, .number = far},
+		{.target = ONCE_COMPARE_VALUE,
+			.result = ONCE_EQUAL,
+			.key = key,
+			.value = once_str("\x01 no value \x01")},
+	};
+	struct once_compare yes[] = {
 		{.target = ONCE_COMPARE_MOD, .result = ONCE_LESS, .key = key, .number = far},
 		{.target = ONCE_COMPARE_CREATE, .result = ONCE_LESS, .key = key, .number = far},
-		{.target = ONCE_COMPARE_VERSION,
-			.result = ONCE_NOT_EQUAL,
-			.key = key,
-			.number = -1},
-		{.target = ONCE_COMPARE_CREATE, .result = ONCE_EQUAL, .key = key, .number = far},
+		{.target = ONCE_COMPARE_VERSION, .result = ONCE_NOT_EQUAL, .key = key, .number = -1},
 	};
-	struct once_txn txn = {.compares = compares, .n_compares = 3};
-	if (t->state == AWAIT_FALSE) {
-		txn.compares = compares + 3;
-		txn.n_compares = 1;
+	struct once_txn nested[FALSE_GUARDS + 1] = {{.compares = yes, .n_compares = 3}};
+	struct once_op ops[FALSE_GUARDS + 1];
+	struct once_txn txn = {.compares = no, .n_compares = 1, .failure = ops, .n_failure = FALSE_GUARDS + 1};
+
+	for (size_t i = 0; i <= FALSE_GUARDS; i++) {
+		if (i > 0)
+			nested[i] = (struct once_txn){.compares = &no[i], .n_compares = 1};
+		ops[i] = (struct once_op){.kind = ONCE_OP_TXN, .txn = &nested[i]};
 	}
-	return once_txn(t->base.client, &t->call, &t->options, &txn, on_answer, t);
+	return once_txn(t->base.client, &t->call, options, &txn, on_answer, t);
 }
 
 int once_self_test(struct once_client *client, struct once_call **ret_call,
@@ -107,26 +107,19 @@ int once_self_test(struct once_client *client, struct once_call **ret_call,
 	void *userdata)
 {
 	struct self_test *t = calloc(1, sizeof(*t));
-	if (!t) {
+	int r;
+
+	if (!t)
 		return -ENOMEM;
-	}
 	call_init(&t->base, client, self_test_free);
-	t->options = options ? *options : (struct once_call_options){0};
 	t->done = done;
 	t->userdata = userdata;
-	t->key = malloc(key.size ? key.size : 1);
-	t->key_size = key.size;
-	int r = t->key ? 0 : -ENOMEM;
-	if (!r) {
-		memcpy(t->key, key.data, key.size);
-		r = ask(t);
-	}
+	r = ask(t, options, key);
 	if (r < 0) {
 		self_test_free(&t->base);
 		return r;
 	}
-	if (ret_call) {
+	if (ret_call)
 		*ret_call = &t->base;
-	}
 	return 0;
 }

@@ -399,13 +399,20 @@ static void test_a_start_that_cannot_send_is_not_applied(void **state)
 
 static void test_self_test_tells_a_server_that_ignores_guards(void **state)
 {
+#define NO "{\"response_txn\":{" RIG_HEADER "}}"
+#define YES "{\"response_txn\":{" RIG_HEADER ",\"succeeded\":true}}"
+#define NESTED(a, b, c, d) ",\"responses\":[" a "," b "," c "," d "]}"
 	static const struct {
-		const char *first, *second;
+		const char *answer;
 		int error;
 	} cases[] = {
-		{"{" RIG_HEADER "}", "{" RIG_HEADER ",\"succeeded\":true}", 0},
-		{"{" RIG_HEADER ",\"succeeded\":true}", NULL, -EBADMSG},
-		{"{" RIG_HEADER "}", "{" RIG_HEADER "}", -EBADMSG},
+		{"{" RIG_HEADER NESTED(YES, NO, NO, NO), 0},
+		{"{" RIG_HEADER ",\"succeeded\":true}", -EBADMSG},
+		{"{" RIG_HEADER NESTED(NO, NO, NO, NO), -EBADMSG},
+		{"{" RIG_HEADER NESTED(YES, YES, NO, NO), -EBADMSG},
+		{"{" RIG_HEADER NESTED(YES, NO, YES, NO), -EBADMSG},
+		{"{" RIG_HEADER NESTED(YES, NO, NO, YES), -EBADMSG},
+		{"{" RIG_HEADER "}", -EBADMSG},
 	};
 	for (size_t i = 0; i < LENGTH(cases); i++) {
 		struct rig rig;
@@ -414,12 +421,9 @@ static void test_self_test_tells_a_server_that_ignores_guards(void **state)
 			once_self_test(rig.client, NULL, NULL, once_str("k"), rig_done, &rig), 0);
 		rig_settle(&rig);
 		assert_null(strstr(rig_pending(&rig, TXN)->body, "request_put"));
-		fake_answer(rig_pending(&rig, TXN), 200, cases[i].first);
+		fake_answer(rig_pending(&rig, TXN), 200, cases[i].answer);
 		rig_settle(&rig);
-		if (cases[i].second) {
-			fake_answer(rig_pending(&rig, TXN), 200, cases[i].second);
-		}
-		check_case(cases[i].first, rig.n_done == 1 && rig.error == cases[i].error);
+		check_case(cases[i].answer, rig.n_done == 1 && rig.error == cases[i].error);
 		rig_fini(&rig);
 	}
 }
