@@ -94,7 +94,7 @@ static int open_instance(struct guardian *g, const struct link_hello *hello)
 		r = tree_open(&g->tree, hello->instance, &leaf_emptied);
 	g->emptied |= leaf_emptied;
 	if (r == 0)
-		strcpy(g->instance, hello->instance);
+		memcpy(g->instance, hello->instance, sizeof(g->instance));
 	return r;
 }
 
@@ -114,7 +114,7 @@ static void on_hello(struct guardian *g)
 	welcome->contain = g->tree.contain;
 	/* A later agent is forked only when every tree of the former was proven empty. */
 	welcome->proven_empty = later || g->emptied;
-	strcpy(welcome->cgroup, g->tree.leaf);
+	memcpy(welcome->cgroup, g->tree.leaf, sizeof(welcome->cgroup));
 	g->agent_welcomed = g->ever_welcomed = true;
 }
 

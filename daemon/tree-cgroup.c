@@ -93,8 +93,8 @@ static int mount_point(char *ret_point, char *ret_root, size_t size)
 			continue;
 		if (strlen(root) >= size || strlen(point) >= size)
 			return -ENAMETOOLONG;
-		strcpy(ret_root, strcmp(root, "/") ? root : "");
-		strcpy(ret_point, point);
+		(void)snprintf(ret_root, size, "%s", strcmp(root, "/") ? root : "");
+		(void)snprintf(ret_point, size, "%s", point);
 		return 0;
 	}
 	return -ENOENT;
