@@ -151,6 +151,7 @@ static void on_extend(void *userdata, int64_t token, struct once_instant proved)
 	if (uplink_guardian_silent_ns(&a->uplink) > 2 * t->beat_interval_ns + t->kill_budget_ns)
 		guardian_lost(a);
 	(void)uplink_extend(&a->uplink, &extend);
+	jobs_extend(&a->jobs, proved);
 }
 
 static void on_stop(void *userdata, int64_t token, enum once_stop_reason reason, int64_t grace_ns)
@@ -332,6 +333,7 @@ static bool needs_restart(const struct config *old, const struct config *fresh)
 		!same(old->cert, fresh->cert) || !same(old->key_file, fresh->key_file) ||
 		!same(old->user, fresh->user) || !same(old->password, fresh->password) ||
 		!same(old->node, fresh->node) || !same(old->key, fresh->key) ||
+		!same(old->address, fresh->address) || old->allow_plaintext != fresh->allow_plaintext ||
 		!same(old->value, fresh->value) || !same(old->prefix, fresh->prefix) ||
 		!same(old->runtime_dir, fresh->runtime_dir) ||
 		memcmp(&old->timing, &fresh->timing, sizeof(old->timing)) != 0;

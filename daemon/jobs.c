@@ -162,6 +162,15 @@ void jobs_lead(struct jobs *j, const struct service_term *term)
 		lead_one(j, slot);
 }
 
+void jobs_extend(struct jobs *j, struct once_instant proved)
+{
+	if (j->term.token == 0)
+		return;
+	j->term.proved = proved;
+	for (struct job_slot *slot = j->slots; slot; slot = slot->next)
+		service_extend(&slot->service, proved);
+}
+
 void jobs_stop(struct jobs *j, int64_t grace_ns)
 {
 	j->term.token = 0;

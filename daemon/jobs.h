@@ -36,6 +36,8 @@ int jobs_init(struct jobs *jobs, struct config *config, const struct jobs_owner 
 void jobs_fini(struct jobs *jobs);
 
 void jobs_lead(struct jobs *jobs, const struct service_term *term);
+/* The term was proven again. Without a term: no effect. */
+void jobs_extend(struct jobs *jobs, struct once_instant proved);
 /* all_stopped() follows, from inside when nothing lives. */
 void jobs_stop(struct jobs *jobs, int64_t grace_ns);
 /* LINK_STARTED, LINK_REFUSED, LINK_ENDED, LINK_EMPTY. */

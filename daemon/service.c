@@ -56,6 +56,17 @@ static bool is_secret(const char *variable)
 		(strncmp(variable, "ETCDCTL_USER=", 13) == 0 && strchr(variable, ':'));
 }
 
+/* Whether the job gives the variable itself. Of two, most programs take the first. */
+static bool is_given(const struct config_job *job, const char *variable)
+{
+	size_t n = strcspn(variable, "=");
+
+	for (size_t i = 0; i < job->n_environment; i++)
+		if (strncmp(job->environment[i], variable, n) == 0 && job->environment[i][n] == '=')
+			return true;
+	return false;
+}
+
 /* Nothing of the daemon's own environment but what was named, except under onced run, which stands in
  * front of a command as env(1) does. */
 static void put_environment(struct buf *b, uint32_t *count, const struct service *s)
@@ -64,12 +75,12 @@ static void put_environment(struct buf *b, uint32_t *count, const struct service
 
 	if (c->inherit_environment) {
 		for (char **v = environ; v && *v; v++) {
-			if (is_ours(*v) || is_secret(*v))
+			if (is_ours(*v) || is_secret(*v) || is_given(s->job, *v))
 				continue;
 			put_string(b, *v);
 			(*count)++;
 		}
-	} else {
+	} else if (!is_given(s->job, "PATH")) {
 		put_variable(b, count, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	}
 	for (size_t i = 0; i < s->job->n_environment; i++) {
@@ -178,6 +189,12 @@ void service_lead(struct service *s, const struct service_term *term)
 	s->attempt = 0;
 	if (s->state == SERVICE_IDLE || s->state == SERVICE_PAUSE)
 		launch(s);
+}
+
+void service_extend(struct service *s, struct once_instant proved)
+{
+	if (s->term.token != 0)
+		s->term.proved = proved;
 }
 
 bool service_stop(struct service *s, int64_t grace_ns)

@@ -60,6 +60,8 @@ void service_fini(struct service *s);
 
 /* The term begins: run. */
 void service_lead(struct service *s, const struct service_term *term);
+/* The term was proven again: what is started from now on is told the later deadline. */
+void service_extend(struct service *s, struct once_instant proved);
 /* The term ends: stop within grace (0: now). True: it lives yet, stopped() will follow. */
 bool service_stop(struct service *s, int64_t grace_ns);
 

@@ -14,7 +14,7 @@ static const char *contain_name(enum link_contain contain)
 
 static ssize_t read_file(const char *path, char *out, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	ssize_t n;
 
 	if (fd < 0)
@@ -69,6 +69,8 @@ int state_save(const struct state *state, enum link_contain contain, const void 
 		return unlink(state->path) < 0 && errno != ENOENT ? -errno : 0;
 	if (size >= STATE_DATA_MAX)
 		return -E2BIG;
+	if (memchr(data, '\n', size) || memchr(data, '\0', size))
+		return -EINVAL;
 	n = snprintf(text, sizeof(text), "onced-state 1 %s %s\n%.*s\n", state->boot_id,
 		contain_name(contain), (int)size, (const char *)data);
 	(void)snprintf(temporary, sizeof(temporary), "%s.new", state->path);
@@ -82,5 +84,7 @@ int state_save(const struct state *state, enum link_contain contain, const void 
 		r = -errno;
 	if (r == 0 && rename(temporary, state->path) < 0)
 		r = -errno;
+	if (r < 0)
+		(void)unlink(temporary);
 	return r;
 }

@@ -21,7 +21,7 @@ void state_init(struct state *state, const char *runtime_dir, const char *instan
 /* Bytes read, 0: none of this boot. *ret_contain: how the work was held then. */
 size_t state_load(const struct state *state, char data[STATE_DATA_MAX], enum link_contain *ret_contain);
 
-/* Replaces the file as a whole; size 0 removes it. Negative errno: what is on disk is older, which is
+/* Replaces the file as a whole; size 0 removes it. data is one line of text. Negative errno: what is on disk is older, which is
  * safe: it names a term that only gets released if it is still there. */
 int state_save(const struct state *state, enum link_contain contain, const void *data, size_t size);
 

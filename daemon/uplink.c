@@ -38,6 +38,7 @@ static void on_readable(void *userdata, int fd, int events)
 	struct uplink *u = userdata;
 	union {
 		uint32_t type;
+		uint64_t align; /* of every packet */
 		char bytes[1024];
 	} packet;
 	ssize_t n = recv(fd, &packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);

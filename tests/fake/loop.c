@@ -1,6 +1,7 @@
 /* Timers fire in the order of their times, equal times in the order they were set in. */
 #include "tests/fake/loop.h"
 #include <assert.h>
+#include <poll.h>
 #include <stdlib.h>
 
 struct once_timer {
@@ -13,17 +14,39 @@ struct once_timer {
 	uint64_t order;
 };
 
+struct once_io {
+	struct list in_loop;
+	struct fake_loop *loop;
+	int fd;
+	int events;
+	once_io_fn *fn;
+	void *userdata;
+};
+
 static struct once_io *io_new(struct once_loop *loop, int fd, once_io_fn *fn, void *userdata)
 {
-	return NULL;
+	struct once_io *io = calloc(1, sizeof(*io));
+	if (io) {
+		io->loop = (struct fake_loop *)loop;
+		io->fd = fd;
+		io->fn = fn;
+		io->userdata = userdata;
+		list_append(&io->loop->ios, &io->in_loop);
+	}
+	return io;
 }
 
 static void io_set(struct once_io *io, int events)
 {
+	io->events = events;
 }
 
 static void io_free(struct once_io *io)
 {
+	if (io) {
+		list_remove(&io->in_loop);
+		free(io);
+	}
 }
 
 static struct once_timer *timer_new(struct once_loop *loop, once_timer_fn *fn, void *userdata)
@@ -75,6 +98,26 @@ void fake_loop_init(struct fake_loop *loop)
 {
 	*loop = (struct fake_loop){.loop.ops = &ops, .now_ns = ONCE_NSEC_PER_SEC};
 	list_init(&loop->timers);
+	list_init(&loop->ios);
+}
+
+bool fake_loop_poll(struct fake_loop *loop)
+{
+	struct list *i;
+	list_foreach(i, &loop->ios) {
+		struct once_io *io = list_entry(i, struct once_io, in_loop);
+		struct pollfd p = {.fd = io->fd,
+			.events = (short)((io->events & ONCE_IO_READ ? POLLIN : 0) |
+				(io->events & ONCE_IO_WRITE ? POLLOUT : 0))};
+		if (io->events && poll(&p, 1, 0) > 0) {
+			io->fn(io->userdata, io->fd,
+				(p.revents & (POLLIN | POLLHUP) ? ONCE_IO_READ : 0) |
+					(p.revents & POLLOUT ? ONCE_IO_WRITE : 0) |
+					(p.revents & POLLERR ? ONCE_IO_ERROR : 0));
+			return true; /* the list may have changed */
+		}
+	}
+	return false;
 }
 
 static struct once_timer *next_due(struct fake_loop *loop, int64_t until_ns)
