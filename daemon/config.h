@@ -19,7 +19,7 @@
 
 enum {
 	CONFIG_NAME_MAX = 64,	   /* of nodes, jobs, groups; without the NUL */
-	CONFIG_KEY_MAX = 512,	   /* of etcd keys given here */
+	CONFIG_KEY_MAX = 200,	   /* of etcd keys given here; the elector takes no longer ones */
 	CONFIG_FILE_MAX = 1 << 20, /* bytes in one file */
 	CONFIG_JOBS_MAX = 1024,
 };

@@ -491,14 +491,26 @@ int64_t once_elector_lease(const struct once_elector *e)
 
 /* ---- life ---- */
 
+/* One line, within the limits that every value in etcd has room for. */
+static bool is_text(const char *text, size_t max, bool blanks)
+{
+	for (const char *at = text; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f || (*at == ' ' && !blanks))
+			return false;
+	return strlen(text) <= max;
+}
+
 static int config_check(const struct once_elector_config *config, char *message, size_t size)
 {
 	const char *wrong = NULL;
 
-	if (!config->key || config->key[0] == '\0' || strlen(config->key) > 200)
-		wrong = "key: expected 1 to 200 bytes";
-	else if (!config->prefix || config->prefix[0] != '/' || strlen(config->prefix) > 200)
-		wrong = "prefix: expected a path like /onced";
+	if (!config->key || config->key[0] == '\0' || !is_text(config->key, KEYS_PATH_MAX, true))
+		wrong = "key: expected 1 to 200 printable bytes";
+	else if (!config->prefix || config->prefix[0] != '/' ||
+		!is_text(config->prefix, KEYS_PATH_MAX, false))
+		wrong = "prefix: expected a path like /onced, at most 200 bytes, no blanks";
+	else if (config->address && !is_text(config->address, KEYS_ADDRESS_MAX, true))
+		wrong = "address: expected one line of at most 255 bytes";
 	else if (!keys_name_valid(config->group))
 		wrong = "group: expected [a-z0-9][a-z0-9._-]{0,63}";
 	else if (!keys_name_valid(config->node))

@@ -108,9 +108,9 @@ bool keys_epoch_read(struct keys_epoch *ret, struct once_bytes value)
 	char *beat;
 	size_t n;
 
-	if (value.size >= sizeof(text))
+	if (value.size == 0 || value.size >= sizeof(text) || memchr(value.data, '\0', value.size))
 		return false;
-	memcpy(text, value.size ? value.data : "", value.size);
+	memcpy(text, value.data, value.size);
 	text[value.size] = '\0';
 	if (strncmp(text, first, sizeof(first) - 1) != 0 ||
 		!hex_read(&ret->incarnation, text + sizeof(first) - 1))
@@ -153,8 +153,11 @@ int keys_beat_write(char *out, size_t size, uint64_t incarnation, uint64_t numbe
 bool keys_beat_read(uint64_t *ret_incarnation, struct once_bytes value)
 {
 	const char *text = value.data;
+	uint64_t number;
 
-	return value.size > 17 && text[16] == ' ' && hex_read(ret_incarnation, text);
+	return value.size > 17 && text[16] == ' ' &&
+		number_parse_u64(text + 17, value.size - 17, &number) == 0 &&
+		hex_read(ret_incarnation, text);
 }
 
 int keys_clean_write(char *out, size_t size, int64_t token)

@@ -9,7 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { KEYS_VALUE_MAX = 768 };
+enum {
+	KEYS_PATH_MAX = 200,	/* the leader key and the prefix, as the elector takes them */
+	KEYS_ADDRESS_MAX = 255,
+	KEYS_BEAT_MAX = 352,	/* prefix + "/beat/" + node + "/" + group */
+	KEYS_VALUE_MAX = 768,	/* an epoch with the longest of all these */
+};
 
 /* Owned strings. */
 struct keys {
@@ -34,7 +39,7 @@ bool keys_name_valid(const char *name);
 /* epoch: who acquired, when by its clock (for people), and where its beats are. */
 struct keys_epoch {
 	uint64_t incarnation;
-	char beat[256];
+	char beat[KEYS_BEAT_MAX];
 };
 int keys_epoch_write(char *out, size_t size, uint64_t incarnation, const char *node,
 	const char *address, const char *beat);
