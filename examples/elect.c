@@ -19,6 +19,7 @@ struct worker {
 	int64_t token;
 	struct once_instant proved;
 	int64_t valid_ns;
+	int error; /* why the elector ended */
 };
 
 static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
@@ -75,7 +76,7 @@ static void on_stopped(void *userdata, int error)
 {
 	struct worker *w = userdata;
 
-	(void)error;
+	w->error = error;
 	ev_break(w->loop, EVBREAK_ALL);
 }
 
@@ -137,5 +138,5 @@ int main(int argc, char **argv)
 	w.elector = once_elector_free(w.elector);
 	client = once_client_free(client);
 	loop = once_loop_ev_free(loop);
-	return r < 0;
+	return r < 0 || w.error < 0;
 }

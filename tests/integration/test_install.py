@@ -1,0 +1,65 @@
+"""libonce installed: a program outside of this tree builds with what pkg-config says, and runs."""
+import os
+import shlex
+import shutil
+import subprocess
+
+import pytest
+
+from cluster import clean_environment
+from conftest import TOP
+
+HEADERS = {"client.h", "elect.h", "ev.h", "loop.h", "time.h"}
+
+
+def run(command, env=None, cwd=None):
+    done = subprocess.run(command, env=env, cwd=cwd, timeout=120, text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0, "%s:\n%s%s" % (shlex.join(command), done.stdout, done.stderr)
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory, onced):
+    """Where everything is installed to, and the environment in which pkg-config finds it there."""
+    root = tmp_path_factory.mktemp("installed")
+    build = os.path.dirname(os.path.dirname(onced))
+    run(["meson", "install", "-C", build, "--no-rebuild", "--quiet", "--destdir", str(root)])
+    found = [p for p, _, names in os.walk(root) if "once.pc" in names]
+    assert len(found) == 1, "once.pc in %s" % found
+    env = dict(clean_environment(), PKG_CONFIG_PATH=found[0], PKG_CONFIG_SYSROOT_DIR=str(root))
+    return root, env
+
+
+def flags(installed, *options):
+    return shlex.split(run(["pkg-config", *options, "once"], env=installed[1]))
+
+
+def test_what_is_installed(installed):
+    root = installed[0]
+    names = {os.path.relpath(os.path.join(p, n), root) for p, _, ns in os.walk(root) for n in ns}
+    assert {os.path.basename(n) for n in names if "/include/once/" in "/" + n} == HEADERS
+    assert [n for n in names if n.endswith("/libonce.a")] and [n for n in names if n.endswith("bin/onced")]
+    assert not [n for n in names if n.endswith(("/elect", "lifejob", "etcd-client-test"))]
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_example_builds_outside_of_the_tree(installed, tmp_path, compiler):
+    if not shutil.which(compiler):
+        pytest.skip("no " + compiler)
+    shutil.copy(os.path.join(TOP, "examples", "elect.c"), tmp_path)
+    # As the example's own comment says. Nothing but its flags tells where anything is.
+    run([compiler, "-std=gnu99", "-Wall", "-Wextra", "-Werror", "elect.c",
+         *flags(installed, "--cflags", "--libs"), "-lev", "-o", "elect"], cwd=tmp_path)
+    done = subprocess.run(["./elect", "nonsense://x"], cwd=tmp_path, timeout=20, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 1 and "nonsense" in done.stderr
+
+
+def test_pkg_config(installed):
+    """libonce is an archive: whoever links it needs what it needs, with --static and without."""
+    needed = {"-lonce", "-lcurl", "-lcrypto", "-lcjson", "-lev"}
+    assert needed <= set(flags(installed, "--libs"))
+    assert needed <= set(flags(installed, "--static", "--libs"))
+    version = run(["pkg-config", "--modversion", "once"], env=installed[1]).strip()
+    assert version and version in run(["meson", "introspect", "--projectinfo", "meson.build"], cwd=TOP)
