@@ -151,8 +151,9 @@ class Runner:
 
         code = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", "--durations=5",
                     "--junitxml", junit, "tests/integration", "tests/bench"], 1500, env)
+        daemons = ("test_takeover", "test_refusals", "test_daemon", "test_example", "test_install")
         seen = read_junit(junit, self.counts, lambda suite, case: "integration" if case.get(
-            "classname", "").endswith(("test_takeover", "test_refusals")) else "harness")
+            "classname", "").endswith(daemons) else "harness")
         if code and not (seen and code == 1):
             self.counts.add("integration", failed=1, note="pytest exited with %d" % code)
 
