@@ -366,6 +366,7 @@ static void too_long_is_not_sent(void **state)
 static void a_later_start_is_told_the_later_deadline(void **state)
 {
 	struct rig r;
+	struct config fresh = {0};
 	uint64_t run;
 
 	(void)setup_one(&r);
@@ -376,6 +377,13 @@ static void a_later_start_is_told_the_later_deadline(void **state)
 	jobs_extend(&r.jobs, (struct once_instant){5000 * (int64_t)MS, 5000 * (int64_t)MS});
 	fake_loop_run(&r.loop, 1000 * MS);
 	(void)expect_launch(&r);
+	assert_string_equal(launch_variable("ONCED_DEADLINE"), "6500000000");
+	(void)add_job(&fresh, "a", "/bin/a");
+	(void)add_job(&fresh, "b", "/bin/b");
+	assert_int_equal(jobs_reload(&r.jobs, &fresh), 0);
+	config_free(&fresh);
+	(void)expect_launch(&r);
+	assert_string_equal(launch_variable("ONCED_JOB"), "b");
 	assert_string_equal(launch_variable("ONCED_DEADLINE"), "6500000000");
 	teardown(&r);
 }
@@ -587,8 +595,9 @@ static void stop_while_running(void **state)
 	assert_int_equal(r.n_stopped, 1);
 	assert_int_equal(r.code, 1);
 	assert_false(r.by_itself);
-	say_empty(&r, run, 0);
+	say_empty(&r, run, 0); /* once more, late */
 	assert_int_equal(r.n_all_stopped, 1);
+	assert_int_equal(r.n_stopped, 1);
 	fake_loop_run(&r.loop, 60000 * (int64_t)MS);
 	teardown(&r);
 }

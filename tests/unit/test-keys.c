@@ -227,7 +227,7 @@ static void registrations(void **state)
 {
 	static const char *const bad[] = {"", "incarnation=", "incarnation=0123456789abcde",
 		"incarnation=0000000000000000 address=", "incarnation=0123456789abcdeG address=",
-		"address=x incarnation=0123456789abcdef"};
+		"Incarnation=0123456789abcdef address=", "address=x incarnation=0123456789abcdef"};
 	int n = keys_registration_write(out, sizeof(out), 0xab, "10.0.0.1");
 
 	assert_string_equal(out, "incarnation=00000000000000ab address=10.0.0.1");
