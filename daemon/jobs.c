@@ -226,13 +226,13 @@ static bool same_list(char *const *a, size_t n_a, char *const *b, size_t n_b)
 	return true;
 }
 
+/* Not StopGrace=, which matters only at the end: a running job just gets the new one. */
 static bool same_job(const struct config_job *a, const struct config_job *b)
 {
 	return a->type == b->type && same_list(a->argv, a->argc, b->argv, b->argc) &&
 		same_list(a->environment, a->n_environment, b->environment, b->n_environment) &&
 		same_text(a->directory, b->directory) && a->restart == b->restart &&
-		a->restart_delay_ns == b->restart_delay_ns && a->stop_grace_ns == b->stop_grace_ns &&
-		a->isolate == b->isolate;
+		a->restart_delay_ns == b->restart_delay_ns && a->isolate == b->isolate;
 }
 
 static void drop(struct job_slot *slot, int64_t grace_ns)

@@ -1,5 +1,5 @@
-/* Services and the set of them, against a guardian that is this test: it reads the packets of the link
- * and says what becomes of them. Time is virtual. */
+/* Services and the set of them, against a guardian that is this test: it reads the packets of the
+ * link and says what becomes of them. Time is virtual. */
 #include "tests/unit/unit.h"
 
 #include "daemon/jobs.h"
@@ -81,9 +81,14 @@ static struct config_job *add_job(struct config *c, const char *name, const char
 	c->jobs = realloc(c->jobs, (c->n_jobs + 1) * sizeof(*c->jobs));
 	assert_non_null(c->jobs);
 	job = &c->jobs[c->n_jobs++];
-	*job = (struct config_job){.name = strdup(name), .description = strdup(""),
-		.argv = calloc(3, sizeof(char *)), .argc = 2, .environment = calloc(4, sizeof(char *)),
-		.restart = CONFIG_RESTART_ALWAYS, .restart_delay_ns = 1000 * MS, .stop_grace_ns = 300 * MS};
+	*job = (struct config_job){.name = strdup(name),
+		.description = strdup(""),
+		.argv = calloc(3, sizeof(char *)),
+		.argc = 2,
+		.environment = calloc(4, sizeof(char *)),
+		.restart = CONFIG_RESTART_ALWAYS,
+		.restart_delay_ns = 1000 * MS,
+		.stop_grace_ns = 300 * MS};
 	job->argv[0] = strdup(program);
 	job->argv[1] = strdup("an argument");
 	return job;
@@ -113,8 +118,7 @@ static void setup(struct rig *r)
 
 static void begin(struct rig *r)
 {
-	assert_int_equal(
-		jobs_init(&r->jobs, &r->config, &r->owner, &r->uplink, &r->loop.loop), 0);
+	assert_int_equal(jobs_init(&r->jobs, &r->config, &r->owner, &r->uplink, &r->loop.loop), 0);
 }
 
 static void lead(struct rig *r, int64_t token)
@@ -729,7 +733,7 @@ static void reload_changes_only_what_differs(void **state)
 
 static void every_key_of_a_job_counts(void **state)
 {
-	for (int i = 0; i < 9; i++) {
+	for (int i = 0; i < 8; i++) {
 		struct rig r;
 		struct config fresh = {0};
 		struct config_job *job;
@@ -746,8 +750,7 @@ static void every_key_of_a_job_counts(void **state)
 		job->directory = i == 4 ? strdup("/tmp") : NULL;
 		job->restart = i == 5 ? CONFIG_RESTART_NO : job->restart;
 		job->restart_delay_ns += i == 6;
-		job->stop_grace_ns -= i == 7;
-		job->isolate = i == 8;
+		job->isolate = i == 7;
 		reload(&r, &fresh);
 		if (i != 0) {
 			expect_stop(&r, run, 300 * MS);
@@ -757,6 +760,25 @@ static void every_key_of_a_job_counts(void **state)
 		}
 		teardown(&r);
 	}
+}
+
+/* It would be stopped for what only says how it is stopped. */
+static void another_grace_disturbs_nothing(void **state)
+{
+	struct rig r;
+	struct config fresh = {0};
+	uint64_t run;
+
+	(void)setup_one(&r);
+	begin(&r);
+	lead(&r, 7);
+	run = run_it(&r);
+	add_job(&fresh, "a", "/bin/a")->stop_grace_ns = 50 * MS;
+	reload(&r, &fresh);
+	expect_silence(&r);
+	jobs_stop(&r.jobs, 300 * MS);
+	expect_stop(&r, run, 50 * MS);
+	teardown(&r);
 }
 
 static void only_the_last_of_two_reloads_starts(void **state)
@@ -881,6 +903,7 @@ int main(void)
 		cmocka_unit_test(what_does_not_die_holds_back_the_release),
 		cmocka_unit_test(reload_changes_only_what_differs),
 		cmocka_unit_test(every_key_of_a_job_counts),
+		cmocka_unit_test(another_grace_disturbs_nothing),
 		cmocka_unit_test(only_the_last_of_two_reloads_starts),
 		cmocka_unit_test(a_dropped_job_holds_back_the_release),
 		cmocka_unit_test(a_changed_job_waits_across_terms),

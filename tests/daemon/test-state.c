@@ -138,7 +138,8 @@ static void what_is_not_ours_reads_as_nothing(void **unused)
 	leave(&s, text, (size_t)n);
 	assert_int_equal(load(&s), 0);
 	/* longer than anything that was written */
-	n = snprintf(text, sizeof(text), "onced-state 1 %s cgroup\n%0*d\n", s.boot_id, STATE_DATA_MAX, 1);
+	n = snprintf(text, sizeof(text), "onced-state 1 %s cgroup\n%0*d\n", s.boot_id,
+		STATE_DATA_MAX, 1);
 	leave(&s, text, (size_t)n);
 	assert_int_equal(load(&s), 0);
 	memset(text, 'x', sizeof(text));

@@ -1,5 +1,5 @@
-/* The agent's end of the link: what it sends, what it passes on, and how it notices a guardian that is
- * gone, stopped or deaf. */
+/* The agent's end of the link: what it sends, what it passes on, and how it notices a guardian that
+ * is gone, stopped or deaf. */
 #include "tests/unit/unit.h"
 
 #include "daemon/link-io.h"
@@ -237,7 +237,8 @@ static void a_guardian_that_acts_on_nothing(void **state)
 	teardown(&r);
 }
 
-/* One that has acted on the extension that was waited for lives; the wait begins anew with the next. */
+/* One that has acted on the extension that was waited for lives; the wait begins anew with the
+ * next. */
 static void a_guardian_that_lags(void **state)
 {
 	struct rig r;

@@ -30,8 +30,9 @@ Profile=fast
 [Daemon]
 RuntimeDirectory=%(run)s
 """
-# Says "NAME TEXT PID TOKEN ATTEMPT" and lives until it is told to stop.
-STAY = "echo $ONCED_JOB %s $$ $ONCED_TOKEN $ONCED_ATTEMPT >>%s; trap 'exit 0' TERM; while :; do sleep 0.05; done"
+# Says "NAME TEXT PID TOKEN ATTEMPT" and lives until it is told to stop, and a moment longer.
+STAY = ("echo $ONCED_JOB %s $$ $ONCED_TOKEN $ONCED_ATTEMPT >>%s; "
+        "trap 'sleep 0.15; exit 0' TERM; while :; do sleep 0.05; done")
 
 
 class Start:
@@ -106,7 +107,8 @@ class Daemon:
 
     def wait_start(self, job, number=1, seconds=8):
         """Start number so of a job."""
-        self.wait("start %d of %s" % (number, job), lambda: len(self.starts(job)) >= number, seconds)
+        self.wait("start %d of %s" % (number, job), lambda: len(self.starts(job)) >= number,
+                  seconds)
         return self.starts(job)[number - 1]
 
     # ---- what it told the service manager
@@ -227,11 +229,15 @@ def test_ready_without_etcd(daemon, cluster):
 
 
 def test_jobs_own_path_counts(daemon):
-    """The program is searched there, and the job sees it."""
-    daemon.job("one", script="echo one $PATH $$ $ONCED_TOKEN 1 >>%s; exec sleep 60" % daemon.history,
-               more="Environment=PATH=/bin:/usr/bin")
+    """The program is searched there, and there alone."""
+    programs = os.path.join(daemon.directory, "programs")
+    os.mkdir(programs)
+    daemon.write(os.path.join(programs, "found"), "#!/bin/sh\n" + STAY % ("v1", daemon.history))
+    os.chmod(os.path.join(programs, "found"), 0o755)
+    daemon.write(os.path.join(daemon.jobs_dir, "one.job"),
+                 "[Job]\nExec=found\nEnvironment=PATH=%s:/bin:/usr/bin\n" % programs)
     daemon.start()
-    assert daemon.wait_start("one").text == "/bin:/usr/bin"
+    assert procs.alive(daemon.wait_start("one").pid)
 
 
 # ---- restart
@@ -280,6 +286,7 @@ def test_reload_changes_only_what_differs(daemon):
     assert procs.alive(kept.pid) and procs.alive(added.pid) and procs.alive(second.pid)
     assert is_quiet(daemon, None)
     assert len(daemon.starts("kept")) == len(daemon.starts("dropped")) == 1
+    assert "at the next start" not in daemon.text(), "only jobs have changed"
     daemon.reload()  # nothing has changed
     assert is_quiet(daemon, None)
     assert procs.alive(kept.pid) and procs.alive(added.pid) and procs.alive(second.pid)
@@ -318,12 +325,21 @@ def test_broken_reload_keeps_the_old(daemon, what):
     assert not procs.alive(one.pid)
 
 
-def test_reload_says_what_needs_a_restart(daemon):
+@pytest.mark.parametrize("old, new", [
+    ("Name=node1", "Name=node2"),
+    ("Name=node1", "Name=node1\nAddress=elsewhere"),
+    ("Profile=fast", "Profile=normal"),
+    ("Profile=fast", "Profile=fast\nKey=/other"),
+    ("Profile=fast", "Profile=fast\nPrefix=/other"),
+    ("Endpoints=", "Endpoints=https://127.0.0.1:1,"),
+    ("Endpoints=https", "AllowPlaintext=yes\nEndpoints=https"),
+], ids=["name", "address", "timing", "key", "prefix", "endpoints", "plaintext"])
+def test_reload_says_what_needs_a_restart(daemon, old, new):
     daemon.job("one")
     daemon.start()
     one = daemon.wait_start("one")
     with open(daemon.conf, encoding="ascii") as file:
-        daemon.write(daemon.conf, file.read().replace("Name=node1", "Name=node2"))
+        daemon.write(daemon.conf, file.read().replace(old, new))
     daemon.reload()
     daemon.wait("the warning", lambda: "takes effect at the next start" in daemon.text())
     assert procs.alive(one.pid) and len(daemon.starts()) == 1

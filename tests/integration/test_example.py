@@ -158,11 +158,11 @@ def test_a_name_is_free_after_its_owner(cluster, start):
 
 @pytest.mark.parametrize("version", ["3.4", "3.5"])
 def test_etcd_comes_later(tmp_path, versions, example, version):
-    """It says once that there is none, campaigns as soon as there is, and can be stopped meanwhile."""
+    """It says once that there is none, campaigns when there is, and can be stopped meanwhile."""
     logs = tmp_path / "logs"
     logs.mkdir()
     cluster = Cluster(tmp_path / "etcd", 1, False, versions.bindir(version))
-    nodes = [Elect(logs, example, cluster.urls(), "node1"), Elect(logs, example, cluster.urls(), "node2")]
+    nodes = [Elect(logs, example, cluster.urls(), name) for name in ("node1", "node2")]
     try:
         for node in nodes:
             node.wait_err("etcd does not serve us", 5)
@@ -180,7 +180,8 @@ def test_etcd_comes_later(tmp_path, versions, example, version):
 
 
 def test_wrong_arguments(tmp_path, example):
-    for url, node, named in (("nonsense://x", "node1", "nonsense"), ("http://127.0.0.1:2", "No", "node")):
+    for url, node, named in (("nonsense://x", "node1", "nonsense"),
+                             ("http://127.0.0.1:2", "No", "node")):
         one = Elect(tmp_path, example, url, node)
         assert one.wait_end(5) == 1
         assert named in one.err() and len(one.err().splitlines()) == 1

@@ -39,7 +39,8 @@ def test_what_is_installed(installed):
     root = installed[0]
     names = {os.path.relpath(os.path.join(p, n), root) for p, _, ns in os.walk(root) for n in ns}
     assert {os.path.basename(n) for n in names if "/include/once/" in "/" + n} == HEADERS
-    assert [n for n in names if n.endswith("/libonce.a")] and [n for n in names if n.endswith("bin/onced")]
+    for name in ("/libonce.a", "bin/onced"):
+        assert [n for n in names if n.endswith(name)], name
     assert not [n for n in names if n.endswith(("/elect", "lifejob", "etcd-client-test"))]
 
 
@@ -62,4 +63,5 @@ def test_pkg_config(installed):
     assert needed <= set(flags(installed, "--libs"))
     assert needed <= set(flags(installed, "--static", "--libs"))
     version = run(["pkg-config", "--modversion", "once"], env=installed[1]).strip()
-    assert version and version in run(["meson", "introspect", "--projectinfo", "meson.build"], cwd=TOP)
+    project = run(["meson", "introspect", "--projectinfo", "meson.build"], cwd=TOP)
+    assert version and version in project

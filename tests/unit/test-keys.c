@@ -1,4 +1,5 @@
-/* Names and values of the election's keys: what was written is read back, everything else is foreign. */
+/* Names and values of the election's keys: what was written is read back, everything else is
+ * foreign. */
 #include "tests/unit/unit.h"
 
 #include "elect/keys.h"
@@ -52,8 +53,8 @@ static void names(void **state)
 {
 	static const char *const good[] = {"a", "0", "node-1", "a.b_c-d", "9z",
 		"a123456789012345678901234567890123456789012345678901234567890123"};
-	static const char *const bad[] = {"", ".", "-a", "_a", ".a", "A", "nodE", "a b", "a/b", "a\n",
-		"\xc3\xa4", "../a", "a*",
+	static const char *const bad[] = {"", ".", "-a", "_a", ".a", "A", "nodE", "a b", "a/b",
+		"a\n", "\xc3\xa4", "../a", "a*",
 		"a1234567890123456789012345678901234567890123456789012345678901234"};
 
 	for (size_t i = 0; i < LENGTH(good); i++)
@@ -193,9 +194,9 @@ static void foreign_epochs(void **state)
 static void beats(void **state)
 {
 	static const char *const bad[] = {"", "0123456789abcdef", "0123456789abcdef ",
-		"0123456789abcde 1", "0000000000000000 1", "0123456789abcdeF 1", "0123456789abcdef\t1",
-		"0123456789abcdef x", "0123456789abcdef 1 ", "0123456789abcdef -1",
-		"0123456789abcdef 18446744073709551616"};
+		"0123456789abcde 1", "0000000000000000 1", "0123456789abcdeF 1",
+		"0123456789abcdef\t1", "0123456789abcdef x", "0123456789abcdef 1 ",
+		"0123456789abcdef -1", "0123456789abcdef 18446744073709551616"};
 	int n = keys_beat_write(out, sizeof(out), UINT64_MAX, UINT64_MAX);
 
 	assert_string_equal(out, "ffffffffffffffff 18446744073709551615");
@@ -288,8 +289,11 @@ static void the_elector_refuses(void **state)
 	memset(longest, '/', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
 	for (size_t i = 0; i < LENGTH(cases); i++) {
-		struct once_elector_config config = {.key = cases[i].key, .prefix = cases[i].prefix,
-			.group = cases[i].group, .node = cases[i].node, .address = cases[i].address};
+		struct once_elector_config config = {.key = cases[i].key,
+			.prefix = cases[i].prefix,
+			.group = cases[i].group,
+			.node = cases[i].node,
+			.address = cases[i].address};
 		struct once_elector *elector = NULL;
 		char message[128] = "";
 		int r;
@@ -305,8 +309,8 @@ static void the_elector_refuses(void **state)
 		assert_int_equal(r, -EINVAL);
 		assert_null(elector);
 		assert_int_equal(strncmp(message, cases[i].name, strlen(cases[i].name)), 0);
-		assert_int_equal(once_elector_new(&elector, NULL, &loop.loop, &config, &callbacks, NULL,
-					 NULL, 0),
+		assert_int_equal(once_elector_new(&elector, NULL, &loop.loop, &config, &callbacks,
+					 NULL, NULL, 0),
 			-EINVAL);
 	}
 	assert_int_equal(loop.n_timers, 0);
