@@ -43,9 +43,9 @@ void jobs_stop(struct jobs *jobs, int64_t grace_ns);
 /* LINK_STARTED, LINK_REFUSED, LINK_ENDED, LINK_EMPTY. */
 void jobs_packet(struct jobs *jobs, const void *packet, uint32_t type);
 
-/* Takes the jobs out of fresh (and leaves the old ones in it, to be freed): unchanged jobs go on (StopGrace= alone is no change),
- * dropped ones stop, changed ones stop and start anew, new ones start. Negative errno: nothing
- * changed. */
+/* Takes the jobs out of fresh (and leaves the old ones in it, to be freed): unchanged jobs
+ * go on (StopGrace= alone is no change), dropped ones stop, changed ones stop and start anew, new ones
+ * start. Negative errno: nothing changed. */
 int jobs_reload(struct jobs *jobs, struct config *fresh);
 
 #endif

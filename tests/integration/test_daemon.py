@@ -278,9 +278,10 @@ def test_reload_changes_only_what_differs(daemon):
     daemon.remove("dropped")
     daemon.job("added")
     daemon.reload()
-    added, second = daemon.wait_start("added"), daemon.wait_start("changed", 2)
-    daemon.wait("end of what was dropped", lambda: not procs.alive(dropped.pid))
+    second = daemon.wait_start("changed", 2)
     assert not procs.alive(changed.pid), "the old one ends before the new one starts"
+    added = daemon.wait_start("added")
+    daemon.wait("end of what was dropped", lambda: not procs.alive(dropped.pid))
     assert second.text == "v2"
     assert added.token == second.token == kept.token
     assert procs.alive(kept.pid) and procs.alive(added.pid) and procs.alive(second.pid)
