@@ -310,6 +310,7 @@ static void on_welcome(struct agent *a, const struct link_welcome *w)
 		return;
 	}
 	(void)uplink_notify(&a->uplink, "READY=1\nSTATUS=Following: nobody leads");
+	a->loop->ops->timer_set(a->shed, SHED_AFTER);
 }
 
 /* ---- reload ---- */

@@ -6,6 +6,7 @@
 #include <libgen.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,9 @@ static int read_file(
 
 	if (fd < 0)
 		return fd;
+	/* As large as the file, a regular one, is now: should it grow meanwhile, the rest is refused. */
+	if ((uintmax_t)st.st_size < max)
+		max = (size_t)st.st_size;
 	data = calloc(1, max + 2);
 	while (data && n > 0 && size <= max) {
 		n = read(fd, data + size, max + 1 - size);
