@@ -299,7 +299,7 @@ void elector_step(struct once_elector *e, struct election_event *event)
 
 	e->freed = &freed;
 	event->now = e->loop->ops->now(e->loop);
-	election_step(&e->core, event, &actions);
+	ring_step(e->ring, &e->core, event, &actions);
 	for (unsigned i = 0; i < actions.n && !freed; i++)
 		act(e, &actions.v[i]);
 	if (!freed)
@@ -562,6 +562,8 @@ static int elector_init(struct once_elector *e, const struct once_elector_config
 	if (r < 0)
 		return r;
 	recover(e, config);
+	if (config->record)
+		recorder_init(e);
 	return core_init(e, &config->timing);
 }
 
@@ -611,6 +613,7 @@ struct once_elector *once_elector_free(struct once_elector *e)
 	if (e->test_timer)
 		e->loop->ops->timer_free(e->test_timer);
 	register_fini(e);
+	recorder_fini(e);
 	keys_fini(&e->keys);
 	free(e->value);
 	free(e->node);

@@ -1,9 +1,10 @@
 /* Inside the elector: one struct, shared by elector.c (life, stepping, words), perform.c (the core's
- * actions as etcd calls) and view.c (etcd's answers as the core's view). */
+ * actions as etcd calls), view.c (etcd's answers as the core's view) and recorder.c (its events, kept). */
 #ifndef ELECT_ELECTOR_H
 #define ELECT_ELECTOR_H
 
 #include "core/election.h"
+#include "core/ring.h"
 #include "elect/keys.h"
 
 #include <once/elect.h>
@@ -26,6 +27,8 @@ struct once_elector {
 	struct once_timing timing;
 	struct keys keys;
 	struct election core;
+	struct event_ring *ring; /* owned; NULL: nothing is recorded */
+	size_t ring_size;
 	struct election_recovered recovered;
 
 	struct once_timer *timer; /* owned: the core's next tick, or what was asked from outside */
@@ -80,6 +83,10 @@ void view_from_results(struct once_elector *e, struct election_view *ret,
 void view_acquired(struct once_elector *e, struct election_view *ret,
 	const struct once_op_result *results, size_t n);
 bool view_seen(struct once_elector *e, struct election_event *ret, const struct once_event *event);
+
+/* recorder.c: what goes wrong there is nobody's problem but a later reader's */
+void recorder_init(struct once_elector *e);
+void recorder_fini(struct once_elector *e);
 
 /* elector.c */
 void elector_step(struct once_elector *e, struct election_event *event);

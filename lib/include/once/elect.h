@@ -93,6 +93,7 @@ struct once_elector_config {
 	const void *recovered; /* what on_save() kept last, or NULL */
 	size_t recovered_size;
 	bool recovered_empty; /* the work of that incarnation is proven dead: it may be released */
+	bool record; /* keep the last 64k events for once_elector_dump(): at most 2.6 MB, less at first */
 };
 
 /* -EINVAL: a name or the timing; message says which (may be NULL). -ENOMEM. Starts nothing. */
@@ -121,6 +122,12 @@ int64_t once_elector_may_launch_ns(const struct once_elector *elector);
 enum once_elector_state once_elector_state(const struct once_elector *elector);
 int64_t once_elector_token(const struct once_elector *elector); /* 0: holds none */
 int64_t once_elector_lease(const struct once_elector *elector); /* 0: holds none */
+
+/* Writes the events of the election that are kept, and the state they began from, to fd; tests/sim
+ * replays them to the same decisions (docs/replay.md). Holds tokens and lease ids, nothing secret. Only
+ * write(2) is called, so it may be called in a signal handler. 0; -ENODATA: nothing is kept (without
+ * config.record, or no memory was left for it); -errno of a write, part of it being written. */
+int once_elector_dump(const struct once_elector *elector, int fd);
 
 /* Stops at once without a word to etcd: as a crash would. Returns NULL; NULL is fine. */
 struct once_elector *once_elector_free(struct once_elector *elector);
