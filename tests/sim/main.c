@@ -2,6 +2,7 @@
  * and the last lines of that schedule's trace. */
 #include "sim.h"
 #include "golden.h"
+#include "replay.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@ struct run {
 	struct sim_options options;
 	uint64_t seeds, first;
 	const char *mode; /* a profile's name, or mixed */
+	const char *dump; /* where the ring of node a goes */
 	bool trace, verbose, expect_violation, twice;
 };
 
@@ -47,6 +49,7 @@ static void play(const struct run *run, uint64_t seed, struct sim_stats *into)
 	sim_init(&sim, seed, profile, run->options.nodes, into);
 	sim.verbose = run->verbose;
 	sim_schedule(&sim, &run->options);
+	replay_end(&sim, run->dump);
 	into->schedules++;
 }
 
@@ -131,6 +134,7 @@ static int search(const struct run *run)
 			return 1;
 	}
 	summary(cpu_seconds() - start);
+	replay_summary();
 	(void)printf("overlaps 0\n");
 	if (run->expect_violation)
 		(void)printf("escaped: a violation was expected\n");
@@ -178,6 +182,8 @@ static int usage(void)
 			      "           [--profile fast|normal|wan|mixed] [--faults "
 			      "NAME,...|all|none] [--trace] [-v]\n"
 			      "           [--twice] [--expect-violation]\n"
+			      "           [--ring SEGMENTSxEVENTSxBYTES [--dump FILE]]\n"
+			      "       sim --replay FILE [-v]\n"
 			      "       sim --golden DIRECTORY [--update]\n");
 	return 2;
 }
@@ -188,10 +194,11 @@ int main(int argc, char **argv)
 		{"seconds", 1, 0, 't'}, {"nodes", 1, 0, 'k'}, {"profile", 1, 0, 'p'},
 		{"faults", 1, 0, 'f'}, {"trace", 0, 0, 'T'}, {"verbose", 0, 0, 'v'},
 		{"expect-violation", 0, 0, 'x'}, {"twice", 0, 0, '2'}, {"golden", 1, 0, 'g'},
-		{"update", 0, 0, 'u'}, {0, 0, 0, 0}};
+		{"update", 0, 0, 'u'}, {"ring", 1, 0, 'r'}, {"dump", 1, 0, 'd'},
+		{"replay", 1, 0, 'R'}, {0, 0, 0, 0}};
 	struct run run = {
 		.seeds = 1, .options = {.seconds = 120, .nodes = 3, .faults = (1u << FAULTS) - 1}};
-	const char *golden = NULL;
+	const char *golden = NULL, *replay = NULL;
 	bool update = false, good = true;
 
 	for (int c; (c = getopt_long(argc, argv, "v", options, NULL)) != -1;) {
@@ -226,6 +233,15 @@ int main(int argc, char **argv)
 		case '2':
 			run.twice = true;
 			break;
+		case 'r':
+			good = replay_rings(optarg) && good;
+			break;
+		case 'd':
+			run.dump = optarg;
+			break;
+		case 'R':
+			replay = optarg;
+			break;
 		case 'g':
 			golden = optarg;
 			break;
@@ -239,6 +255,10 @@ int main(int argc, char **argv)
 	}
 	if (!good || optind < argc || run.options.nodes < 1 || run.options.nodes > SIM_NODES_MAX)
 		return usage();
+	if (replay) {
+		sim.verbose = run.verbose;
+		return replay_file(&sim, replay);
+	}
 	if (golden)
 		return golden_all(&sim, golden, update);
 	return search(&run);

@@ -55,6 +55,7 @@ void node_init(struct sim *s, unsigned index)
 {
 	struct node *n = &s->nodes[index];
 
+	replay_detach(n);
 	memset(n, 0, sizeof(*n));
 	n->sim = s;
 	n->index = index;
@@ -182,7 +183,7 @@ void node_step(struct node *n, struct election_event *ev)
 	uint32_t gen = n->gen;
 
 	ev->now = node_now(n);
-	election_step(&n->core, ev, &out);
+	ring_step(n->ring, &n->core, ev, &out);
 	s->stats->steps++;
 	hash_step(n, ev, &out);
 	check_actions(n, before, &out);
@@ -227,6 +228,7 @@ void node_start(struct node *n)
 		.seed = s->seed * 1000003 + n->gen * 101 + n->index + 1,
 		.seize = true};
 	election_init(&n->core, &n->config);
+	replay_attach(n);
 	ev.start.recovered.token = n->saved.token;
 	ev.start.recovered.lease = n->saved.lease;
 	ev.start.recovered.ready = n->saved.ready;

@@ -6,6 +6,7 @@
 
 #include "etcd-model.h"
 #include <core/election.h>
+#include <core/ring.h>
 
 struct sim;
 struct sim_event;
@@ -56,6 +57,7 @@ struct node {
 	struct local_clock boot, raw;
 	struct election_config config;
 	struct election core;
+	struct event_ring *ring; /* of the agent that runs; NULL: not recorded */
 	struct node_op ops[NODE_OPS];
 	int64_t tick_at;
 	uint32_t tick_gen;

@@ -6,7 +6,9 @@
  *        |                                |
  *   node.c (agent: core + shell) -- net.c -- etcd-model.c
  *        |
- *   guardian.c (deadline, job, fuse) -- check.c (invariants) */
+ *   guardian.c (deadline, job, fuse) -- check.c (invariants)
+ *
+ *   replay.c   records agents as the daemon does, and plays what was recorded again */
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
 
@@ -207,6 +209,10 @@ void fault_begin(struct sim *s, enum fault fault, struct node *n, int64_t durati
 void fault_end(struct sim *s, enum fault fault, struct node *n);
 void nemesis_step(struct sim *s);
 void nemesis_heal(struct sim *s);
+
+/* replay.c: an agent that starts gets a ring, when there are any; one that is over is replayed */
+void replay_attach(struct node *n);
+void replay_detach(struct node *n);
 
 /* golden.c */
 void script_step(struct sim *s, uint32_t step);
