@@ -11,6 +11,7 @@
 #include "daemon/agent.h"
 
 #include "daemon/config.h"
+#include "daemon/events.h"
 #include "daemon/jobs.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
@@ -52,7 +53,39 @@ struct agent {
 	bool ending;	 /* the elector was told to stop */
 	int code;	 /* to exit with */
 	const char *why; /* how this node came to lead, for ONCED_REASON */
+	int64_t dumped;	 /* token of the latest term whose loss was dumped */
 };
+
+/* ---- the event ring's dumps ---- */
+
+static int write_events(const void *userdata, int fd)
+{
+	return once_elector_dump(userdata, fd);
+}
+
+static void dump_events(const char *why)
+{
+	int r = events_dump();
+
+	if (r == -ENODATA)
+		log_info("events", "%s: no events to dump", why);
+	else if (r < 0)
+		log_warning("events", "%s: cannot dump the last events: %s", why,
+			r == -ENOENT ? "there is no runtime directory" : strerror(-r));
+	else
+		log_info("events", "%s: the last events are in %s", why, events_path());
+}
+
+/* One who loses leadership against its will leaves what led to that, once a term. */
+static void dump_lost(struct agent *a, int64_t token, enum once_stop_reason reason)
+{
+	bool abnormal = reason == ONCE_STOP_DEADLINE || reason == ONCE_STOP_LOST;
+
+	if (!abnormal || token == a->dumped || events_path()[0] == '\0')
+		return;
+	a->dumped = token;
+	dump_events("leadership lost");
+}
 
 /* ---- end ---- */
 
@@ -159,6 +192,7 @@ static void on_stop(void *userdata, int64_t token, enum once_stop_reason reason,
 	struct agent *a = userdata;
 
 	jobs_stop(&a->jobs, grace_ns);
+	dump_lost(a, token, reason);
 }
 
 static void on_elector_log(void *userdata, enum once_log_level level, const char *event, const char *text)
@@ -215,6 +249,7 @@ static void on_elector_stopped(void *userdata, int error)
 
 	if (error < 0 && a->code == 0)
 		a->code = EXIT_FAILURE;
+	events_source(NULL, NULL);
 	a->elector = once_elector_free(a->elector);
 	(void)uplink_quit(&a->uplink, a->code);
 	leave(a);
@@ -259,6 +294,7 @@ static int elector_start(struct agent *a, bool proven_empty)
 		.address = a->config.address,
 		.timing = a->config.timing,
 		.recovered = recovered,
+		.record = true,
 	};
 	int r;
 
@@ -271,6 +307,7 @@ static int elector_start(struct agent *a, bool proven_empty)
 		log_err("election", "%s", message);
 		return r;
 	}
+	events_source(write_events, a->elector);
 	return once_elector_start(a->elector);
 }
 
@@ -383,6 +420,8 @@ static void on_signal(struct agent *a, const struct link_signal *s)
 		reload(a);
 		return;
 	}
+	if (s->signo == SIGUSR1)
+		dump_events("asked for");
 	if (s->signo != SIGTERM && s->signo != SIGINT)
 		return;
 	if (a->signo == 0)
@@ -490,6 +529,8 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 		runtime_dir = "";
 	instance_name(&a->config, instance);
 	state_init(&a->state, runtime_dir, instance);
+	events_init(runtime_dir, instance);
+	events_on_crash();
 	r = uplink_init(&a->uplink, link_fd, page, a->loop, on_packet, a);
 	if (r == 0)
 		r = jobs_init(&a->jobs, &a->config, &a->jobs_owner, &a->uplink, a->loop);
@@ -501,6 +542,7 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 static void agent_fini(struct agent *a)
 {
 	jobs_fini(&a->jobs);
+	events_source(NULL, NULL);
 	a->elector = once_elector_free(a->elector);
 	a->client = once_client_free(a->client);
 	uplink_fini(&a->uplink);
