@@ -147,11 +147,14 @@ class Runner:
         if os.path.exists(junit):
             os.unlink(junit)
         onced = os.path.join(TOP, self.options.build, "daemon", "onced")
-        env = {"PYTHONDONTWRITEBYTECODE": "1", "ONCED_BIN": os.environ.get("ONCED_BIN", onced)}
+        sim = os.path.join(TOP, self.options.build, "tests", "sim", "sim")
+        env = {"PYTHONDONTWRITEBYTECODE": "1", "ONCED_BIN": os.environ.get("ONCED_BIN", onced),
+               "SIM_BIN": os.environ.get("SIM_BIN", sim)}
 
         code = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", "--durations=5",
                     "--junitxml", junit, "tests/integration", "tests/bench"], 1500, env)
-        daemons = ("test_takeover", "test_refusals", "test_daemon", "test_example", "test_install")
+        daemons = ("test_takeover", "test_refusals", "test_daemon", "test_example", "test_install",
+                   "test_ring")
         seen = read_junit(junit, self.counts, lambda suite, case: "integration" if case.get(
             "classname", "").endswith(daemons) else "harness")
         if code and not (seen and code == 1):

@@ -3,6 +3,7 @@
     ONCED_BIN     the daemon (default build/daemon/onced)
     LIFEJOB_BIN   the job under test (default build/tests/integration/lifejob)
     EXAMPLE_BIN   the program on libonce (default build/examples/elect)
+    SIM_BIN       the simulator (default build/tests/sim/sim)
 """
 import os
 import subprocess
