@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <ev.h>
+#include <malloc.h>
 #include <once/elect.h>
 #include <once/ev.h>
 #include <signal.h>
@@ -269,6 +270,7 @@ static void on_endpoint(void *userdata, const char *url, int http_version, const
 static void on_shed(void *userdata)
 {
 	(void)userdata;
+	(void)malloc_trim(0); /* what reading keys and certificates took */
 	memory_shed(false);
 }
 

@@ -3,7 +3,6 @@
 #include "daemon/memory.h"
 
 #include <link.h>
-#include <malloc.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -36,7 +35,5 @@ static int shed_object(struct dl_phdr_info *info, size_t size, void *userdata)
 
 void memory_shed(bool keep_core)
 {
-	if (!keep_core)
-		(void)malloc_trim(0); /* what reading keys and certificates took: 3 MB */
 	(void)dl_iterate_phdr(shed_object, &keep_core);
 }

@@ -18,7 +18,10 @@
 
 static void make_namespace(int report_fd)
 {
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	/* What the new /proc is put upon: the old one, or the whole tree where that is no mount. The root
+	 * need not be one: in a chroot it is not. */
+	if (mount(NULL, "/proc", NULL, MS_PRIVATE, NULL) < 0 &&
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		spawn_refuse(report_fd, -errno, "private mounts");
 	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		spawn_refuse(report_fd, -errno, "mount /proc");

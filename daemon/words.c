@@ -160,7 +160,8 @@ static int split_all(struct words_parser *s, char **words, size_t *ret_n)
 		r = take_word(s);
 		if (r < 0)
 			return r;
-		words[n] = strndup(s->word, s->n);
+		s->word[s->n] = '\0'; /* the text's own NUL had room, too */
+		words[n] = strdup(s->word);
 		if (!words[n])
 			return -ENOMEM;
 		n++;

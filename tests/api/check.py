@@ -15,7 +15,7 @@ import tempfile
 
 LIBC = set("""
 arpa/inet.h assert.h ctype.h dirent.h errno.h fcntl.h ftw.h grp.h inttypes.h libgen.h limits.h
-link.h linux/sched.h netdb.h netinet/in.h netinet/tcp.h poll.h pthread.h pwd.h sched.h signal.h
+link.h linux/sched.h malloc.h netdb.h netinet/in.h netinet/tcp.h poll.h pthread.h pwd.h sched.h signal.h
 stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h strings.h
 sys/epoll.h sys/eventfd.h sys/file.h sys/ioctl.h sys/mman.h sys/mount.h sys/prctl.h sys/random.h
 sys/resource.h sys/select.h sys/signalfd.h sys/socket.h sys/stat.h sys/syscall.h sys/time.h

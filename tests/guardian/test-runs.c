@@ -32,6 +32,9 @@ static void test_job_gets_what_it_was_given_and_nothing_else(struct world *w)
 		NULL};
 	/* Not below a shell, which would tidy up. */
 	const char *grep[] = {"grep", "-e", "SigBlk", "-e", "SigIgn", "/proc/self/status", NULL};
+	/* 32 and 33 are the C library's own: its posix_spawn(), make's for one, leaves them ignored. */
+	const unsigned long long own = 3ull << 31;
+	unsigned long long blocked = 1, ignored = 1;
 	char expected[1024], out[1024], err[64];
 	int o[2], e[2], s[2];
 
@@ -54,7 +57,8 @@ static void test_job_gets_what_it_was_given_and_nothing_else(struct world *w)
 	launch_argv(w, 0, 5, 2, 0, "/", grep, &s[1], 1);
 	(void)close(s[1]);
 	read_all(s[0], out, sizeof(out));
-	CHECK(!strcmp(out, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"));
+	CHECK(sscanf(out, "SigBlk: %llx SigIgn: %llx", &blocked, &ignored) == 2);
+	CHECK(blocked == 0 && (ignored & ~own) == 0);
 }
 
 static void test_what_cannot_be_started_is_refused_with_the_reason(struct world *w)
