@@ -6,6 +6,11 @@
  * itself); clash (another job holds the lock on FILE.lock, so two live now: the kernel says so, not a
  * clock). TOKEN is $ONCED_TOKEN or $ETCD_LOCK_REV, 0 without them. checker.py reads it.
  *
+ * With --sink it also works: every fifth period it writes to a resource that checks tokens, FILE, and
+ * refuses one that is smaller than what it has seen (FILE.max). A line of FILE is
+ *   BOOTTIME-NS accept|reject TOKEN NODE PID GREATEST
+ * With --late that is all it does, once: work that was handed to others and comes after its term.
+ *
  * Ends by itself after MAX seconds: nothing of it is left behind by a broken test. */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,10 +26,10 @@
 #include <unistd.h>
 
 struct options {
-	const char *file, *node, *token;
+	const char *file, *node, *token, *sink;
 	int64_t period_ms, max_ms, exit_after_ms;
 	int exit_code;
-	bool ignore_term, daemonise;
+	bool ignore_term, daemonise, late;
 };
 
 static volatile sig_atomic_t terminated;
@@ -68,6 +73,36 @@ static void take_lock(int fd, const struct options *o)
 		write_line(fd, o, "clash", 0);
 }
 
+/* The resource decides under a lock of its own, and with nothing but the tokens it has seen. */
+static void write_sink(const struct options *o)
+{
+	long long token = strtoll(o->token, NULL, 10), greatest = 0;
+	char path[4096], text[32] = "", line[256];
+	int fd, log = open(o->sink, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666), size;
+
+	snprintf(path, sizeof(path), "%s.max", o->sink);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	if (fd < 0 || log < 0) {
+		fprintf(stderr, "lifejob: %s: %s\n", path, strerror(errno));
+		exit(3);
+	}
+	if (flock(fd, o->late ? LOCK_EX : LOCK_EX | LOCK_NB) == 0) {
+		if (pread(fd, text, sizeof(text) - 1, 0) > 0)
+			greatest = strtoll(text, NULL, 10);
+		size = snprintf(line, sizeof(line), "%lld %s %lld %s %d %lld\n", (long long)now_ns(),
+			token < greatest ? "reject" : "accept", token, o->node, (int)getpid(), greatest);
+		if (token > greatest) {
+			snprintf(text, sizeof(text), "%-20lld", token);
+			if (pwrite(fd, text, strlen(text), 0) < 0)
+				exit(3);
+		}
+		if (write(log, line, (size_t)size) != size)
+			exit(3);
+	}
+	close(fd);
+	close(log);
+}
+
 static void sleep_until(int64_t ns)
 {
 	struct timespec t = {ns / 1000000000, ns % 1000000000};
@@ -81,6 +116,8 @@ static int live(int fd, const struct options *o, bool child)
 	bool said = false;
 
 	for (;;) {
+		if (o->sink && seq % 5 == 0)
+			write_sink(o);
 		write_line(fd, o, child ? "child" : "life", seq++);
 		next += o->period_ms * 1000000;
 		if (next < now_ns())
@@ -122,7 +159,7 @@ static void leave_child(int fd, const struct options *o)
 static int usage(void)
 {
 	fprintf(stderr, "usage: lifejob FILE NODE [--period MS] [--max S] [--ignore-term] [--daemonise]"
-			" [--exit CODE AFTER-MS]\n");
+			" [--exit CODE AFTER-MS] [--sink FILE] [--late]\n");
 	return 2;
 }
 
@@ -143,6 +180,10 @@ static bool parse(struct options *o, int argc, char **argv)
 			o->ignore_term = true;
 		} else if (!strcmp(argv[i], "--daemonise")) {
 			o->daemonise = true;
+		} else if (!strcmp(argv[i], "--late")) {
+			o->late = true;
+		} else if (!strcmp(argv[i], "--sink") && i + 1 < argc) {
+			o->sink = argv[++i];
 		} else if (!strcmp(argv[i], "--period") && i + 1 < argc) {
 			o->period_ms = atoll(argv[++i]);
 		} else if (!strcmp(argv[i], "--max") && i + 1 < argc) {
@@ -154,7 +195,7 @@ static bool parse(struct options *o, int argc, char **argv)
 			return false;
 		}
 	}
-	return o->period_ms > 0;
+	return o->period_ms > 0 && (o->sink || !o->late);
 }
 
 int main(int argc, char **argv)
@@ -165,6 +206,10 @@ int main(int argc, char **argv)
 
 	if (!parse(&o, argc, argv))
 		return usage();
+	if (o.late) {
+		write_sink(&o);
+		return 0;
+	}
 	sigaction(SIGTERM, &action, NULL);
 	fd = open(o.file, O_WRONLY | O_CREAT | O_APPEND, 0666);
 	if (fd < 0) {
