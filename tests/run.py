@@ -148,11 +148,12 @@ class Runner:
             os.unlink(junit)
         onced = os.path.join(TOP, self.options.build, "daemon", "onced")
         sim = os.path.join(TOP, self.options.build, "tests", "sim", "sim")
+        proxy = os.path.join(TOP, self.options.build, "tests", "torture", "chaosproxy")
         env = {"PYTHONDONTWRITEBYTECODE": "1", "ONCED_BIN": os.environ.get("ONCED_BIN", onced),
-               "SIM_BIN": os.environ.get("SIM_BIN", sim)}
+               "SIM_BIN": os.environ.get("SIM_BIN", sim), "CHAOSPROXY_BIN": proxy}
 
         code = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", "--durations=5",
-                    "--junitxml", junit, "tests/integration", "tests/bench"], 1500, env)
+                    "--junitxml", junit, "tests/integration", "tests/bench", "tests/torture"], 1500, env)
         daemons = ("test_takeover", "test_refusals", "test_daemon", "test_example", "test_install",
                    "test_ring")
         seen = read_junit(junit, self.counts, lambda suite, case: "integration" if case.get(

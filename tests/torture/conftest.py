@@ -1,0 +1,1 @@
+import support  # noqa: F401  the parts of tests/integration
