@@ -1,0 +1,131 @@
+#!/usr/bin/python3
+"""The safety report from the results of torture runs.
+
+    report.py result.json... > docs/safety-report.md
+"""
+import collections
+import json
+import sys
+
+
+def load(paths):
+    results = []
+    for path in paths:
+        with open(path) as file:
+            results.append(json.load(file))
+    return results
+
+
+def total(results, name):
+    return sum(result[name] or 0 for result in results)
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
+
+
+def who(result):
+    return "etcd %s, %s" % (result["etcd"], "TLS" if result["tls"] else "plaintext")
+
+
+def command(result):
+    return "make torture SEED=%d MINUTES=%g ETCD=%s NODES=%d" % (
+        result["seed"], result["minutes"], result["etcd"], result["nodes"]) + (
+            " PEER=" + result["peer"] if result["peer"] else "")
+
+
+def smallest_margin(results):
+    margins = [r["margins_ms"]["min"] for r in results if r["margins_ms"]]
+    return "%d ms" % min(margins) if margins else "not seen"
+
+
+def sums(results):
+    minutes = total(results, "minutes")
+    faults = sum(sum(r["faults"].values()) for r in results)
+    return [
+        ("minutes", "%.1f" % minutes), ("faults", faults),
+        ("faults per minute", "%.1f" % (faults / minutes if minutes else 0)),
+        ("elections", total(results, "elections")), ("launches of the job", total(results, "launches")),
+        ("overlaps", total(results, "overlaps")),
+        ("starts while the kernel's lock was held", total(results, "clashes")),
+        ("writes the sink accepted", total(results, "sink_accepted")),
+        ("late writes it refused", total(results, "sink_rejected") - total(results, "sink_rejected_jobs")),
+        ("writes of jobs it refused", total(results, "sink_rejected_jobs")),
+        ("smallest time from dead to deadline, when the guardian had to act", smallest_margin(results)),
+        ("terms that ended without a reason", total(results, "false_stops")),
+        ("longest wait for a job after a heal",
+         "%.2f s" % max([r["after_heal_s"]["max"] for r in results if r["after_heal_s"]] or [0])),
+        ("seconds without a job, faults included", "%.0f" % total(results, "without_life_s")),
+    ]
+
+
+def judgements(results):
+    rows = []
+    for result in results:
+        for verdict in result["verdicts"]:
+            rows.append((result["seed"], who(result), verdict["number"], verdict["what"],
+                         "**" + verdict["problem"] + "**" if verdict["problem"]
+                         else "skipped: " + verdict["skipped"] if verdict["skipped"] else "holds"))
+        if result["problem"]:
+            rows.append((result["seed"], who(result), "-", "the run", "**" + result["problem"] + "**"))
+    return table(["seed", "on", "", "what", "verdict"], rows)
+
+
+def merged_failovers(results):
+    """Percentiles do not add up; the runs are shown beside each other."""
+    rows = collections.OrderedDict()
+    for result in results:
+        for name, f in result["failover_s"].items():
+            rows.setdefault(name, []).append(f)
+    return table(["fault that came alone", "n", "p50, s", "p99, s", "max, s"], [
+        (name, sum(f["n"] for f in found), "; ".join("%.2f" % f["p50"] for f in found),
+         "; ".join("%.2f" % f["p99"] for f in found), "%.2f" % max(f["max"] for f in found))
+        for name, found in sorted(rows.items())])
+
+
+def kinds(results):
+    count, refused = collections.Counter(), collections.Counter()
+    for result in results:
+        count.update(result["faults"])
+        refused.update(result["not_done"])
+    return table(["fault", "done", "could not be done then"], [
+        (name, count[name], refused[name] or "") for name in sorted(set(count) | set(refused))])
+
+
+def report(results):
+    ours, peers = [r for r in results if not r["peer"]], [r for r in results if r["peer"]]
+    out = ["# Safety report", "",
+           "Made by `tests/torture/report.py` from the runs below: real daemons with profile `fast`, three",
+           "members of etcd, at most two faults at once, everything healed once a minute. How it is judged",
+           "is in `tests/torture/check.py`; all times are of one kernel's clock.", ""]
+    if ours:
+        out += [table(["", "onced"], sums(ours)), "", "## Verdicts", "", judgements(ours), "",
+                "## Failover", "",
+                "From a fault that came alone to the next term's first line, where nothing came between;",
+                "p50 and p99 run by run. Faults that do not end a term are in here when one ended all the",
+                "same, or was ended by what came later.", "", merged_failovers(ours), "",
+                "## Faults", "", kinds(ours), ""]
+    for peer in peers:
+        out += ["## %s under the same nemesis" % peer["peer"], "",
+                "Without the faults it has no part for. Its job is killed when it dies, which it does not",
+                "do by itself. %.1f minutes, %d faults." % (peer["minutes"], sum(peer["faults"].values())),
+                "", table(["", who(peer)], [
+                    ("launches", peer["launches"]), ("overlaps", peer["overlaps"]),
+                    ("seconds with two jobs at once", "%.1f" % peer["overlap_s"]),
+                    ("starts while the kernel's lock was held", peer["clashes"]),
+                    ("writes of jobs the sink refused", peer["sink_rejected_jobs"])]), ""]
+    out += ["## Commands", ""] + ["    " + command(result) for result in results] + [
+        "", "The seed fixes what the nemesis wants; when it gets to it depends on the machine.",
+        "", "## Not covered", "",
+        "- Clock steps, slewing and suspended machines: only in the simulator (`tests/sim`).",
+        "- Authentication with short-lived tokens, a change of etcd's version while it runs.",
+        "- A descendant of a job that left its session, without `--isolate`, when the guardian is killed or",
+        "  stopped: what ends it is the service manager, which is not here."]
+    return "\n".join(out)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    print(report(load(sys.argv[1:])))
