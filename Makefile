@@ -9,6 +9,10 @@ MESON  ?= meson
 # torture
 MINUTES ?= 10
 SEED    ?=
+ETCD    ?= 3.4
+NODES   ?= 3
+PEER    ?=
+OUT     ?=
 # bench
 RUNS ?= 5
 # fuzz: seconds for each target
@@ -43,10 +47,12 @@ bench:  ## measure against etcdctl and write docs/benchmarks.md; RUNS=5, CHECK=1
 	@$(MAKE) --no-print-directory build
 	@$(PYTHON) tests/bench/bench.py --onced $(BUILD)/daemon/onced --runs $(RUNS) $(if $(CHECK),--check)
 
-torture:  ## simulator and fault scenarios in random order; MINUTES=10 SEED=...
+torture:  ## real daemons, real etcd, random faults, a judge; MINUTES=10 SEED=... ETCD=3.4|3.5 NODES=3
 	@tools/deps.sh build test
 	@$(MAKE) --no-print-directory build
-	@$(PYTHON) tests/torture/torture.py --build $(BUILD) --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	@$(PYTHON) tests/torture/torture.py --build $(BUILD) --minutes $(MINUTES) --etcd $(ETCD) \
+		--nodes $(NODES) $(if $(SEED),--seed $(SEED)) $(if $(OUT),--out $(OUT)) \
+		$(if $(PEER),--peer $(PEER))
 
 mutants: build  ## break each rule of the election; the simulator must catch all; SEEDS=20000
 	@tests/sim/mutants.sh $(BUILD) $(SEEDS)

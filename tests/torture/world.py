@@ -1,0 +1,310 @@
+"""What a run is made of: three members of etcd on disks that can stall, nodes in network namespaces of
+their own with a chaosproxy before each, and the one who starts again what has ended."""
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import checker
+import procs
+from cluster import Cluster, ClusterError, PortBlock, clean_environment, wait_for
+from mounts import Mounts
+from net import Net
+from node import Node, now_ns
+from observer import Observer
+from proxy import Proxy
+
+MEMBERS = 3
+QUOTA = 16 << 20
+KEY = "/leader"
+# How the job behaves. "loose": its descendants outlive a guardian that is killed; where that happens
+# to a service, its manager kills the rest of the control group, and nobody does here.
+JOBS = [("plain", [], []), ("stubborn", ["--ignore-term"], []),
+        ("isolated", ["--ignore-term", "--daemonise"], ["--isolate"]),
+        ("loose", ["--ignore-term", "--daemonise"], [])]
+
+
+class DiskCluster(Cluster):
+    """Every member writes its log to a disk of its own, and the database may not grow for long."""
+
+    def __init__(self, directory, mounts, tls, bindir, net):
+        super().__init__(directory, MEMBERS, tls, bindir, net.addresses,
+                         ["nsenter", *mounts.prefix[1:], *net.hub.prefix[1:]],
+                         extra=["--quota-backend-bytes", str(QUOTA), "--snapshot-count", "2000"])
+        self.mounts = mounts
+        self.disks = [member.data + ".disk" for member in self.members]
+        for disk in self.disks:
+            mounts.disk(disk)
+
+    def _flags(self, member):
+        return super()._flags(member) + ["--wal-dir", self.disks[member.index] + "/wal"]
+
+
+class LogPipe:
+    """A daemon's log through a small pipe, so that its reader can be made to stop."""
+
+    def __init__(self, path):
+        self.reader, self.writer = os.pipe()
+        fcntl.fcntl(self.writer, fcntl.F_SETPIPE_SZ, 4096)
+        self._go = threading.Event()
+        self._go.set()
+        threading.Thread(target=self._work, args=(path,), daemon=True).start()
+
+    def _work(self, path):
+        with open(path, "ab", buffering=0) as log:
+            while True:
+                self._go.wait()
+                data = os.read(self.reader, 4096)
+                if not data:
+                    return
+                log.write(data)
+
+    def block(self):
+        """Stop reading and fill what room is left."""
+        self._go.clear()
+        flags = fcntl.fcntl(self.writer, fcntl.F_GETFL)
+        fd = os.open("/proc/self/fd/%d" % self.writer, os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            for _ in range(9000):
+                os.write(fd, b"#\n")
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(fd)
+        return flags
+
+    def unblock(self):
+        self._go.set()
+
+
+class TortureNode(Node):
+    """A node whose log goes through a pipe and whose job is drawn anew at every start."""
+
+    kinds = JOBS
+
+    def __init__(self, world, name, endpoints, prefix):
+        super().__init__(name, world.directory, world.onced, [], [], prefix)
+        self.world, self.endpoints = world, endpoints
+        self.pipe = LogPipe(self.log)
+        self.kind, self.due, self.held = "plain", None, False
+
+    def _credentials(self, ca, cert, key):
+        tls = self.world.cluster.tls
+        return [ca, tls.ca, cert, tls.client, key, tls.client_key] if tls else []
+
+    def start(self):
+        world = self.world
+        self.kind, job, flags = world.chance.choice(self.kinds)
+        self.flags = ["--endpoints", self.endpoints, "--key", KEY, "--profile", "fast",
+                      "--allow-plaintext",
+                      *self._credentials("--cacert", "--cert", "--key-file"), *flags]
+        self.job = [world.lifejob, world.history, self.name, "--sink", world.sink,
+                    "--max", "7200", *job]
+        self.process = procs.spawn(self.command(), self.prefix, stdout=self.pipe.writer,
+                                   stderr=self.pipe.writer, env=clean_environment())
+        self._agent, self.due = None, None
+        world.event("start", node=self.name, kind=self.kind)
+        return self
+
+
+class PeerNode(TortureNode):
+    """etcdctl lock. Its job is a well-behaved one that at least dies with it, which is more than it does
+    by itself."""
+
+    kinds = JOBS[:1]
+
+    def command(self):
+        program = self.world.cluster.etcdctl_command()[len(self.world.cluster.prefix)]
+        return [program, "--endpoints", self.endpoints,
+                *self._credentials("--cacert", "--cert", "--key"), "lock", "--ttl", "2", KEY, "--",
+                *procs.DIE_WITH_US, *self.job]
+
+    def _find_agent(self):
+        return self.guardian
+
+    def jobs(self):
+        return procs.descendants(self.guardian)
+
+
+class Tail:
+    """The last line of a growing history."""
+
+    def __init__(self, path):
+        self.path, self.offset, self.last, self.tokens = path, 0, None, []
+
+    def read(self):
+        try:
+            with open(self.path, "rb") as file:
+                file.seek(self.offset)
+                data = file.read()
+        except FileNotFoundError:
+            return None
+        end = data.rfind(b"\n") + 1
+        self.offset += end
+        for line in checker.parse(data[:end].decode()):
+            if not self.last or line.ns >= self.last.ns:
+                self.last = line
+            if line.token not in self.tokens:
+                self.tokens.append(line.token)
+        return self.last
+
+
+class World:
+    def __init__(self, directory, chance, record, options, tls, bindir):
+        self.directory, self.chance, self.event = str(directory), chance, record
+        self.onced, self.lifejob = options.onced, options.lifejob
+        self.history = os.path.join(self.directory, "history")
+        self.sink = os.path.join(self.directory, "sink")
+        self.tail, self.nodes, self.proxies, self.spinners = Tail(self.history), {}, {}, []
+        self.stalls, self.blocks, self.cluster, self.net, self.observer = {}, [], None, None, None
+        self.space_is_short = False
+        self.mounts = Mounts()
+        try:
+            self._build(options, tls, bindir)
+        except BaseException:
+            self.close()
+            raise
+
+    def _build(self, options, tls, bindir):
+        names = ["abcdefgh"[i] for i in range(options.nodes)]
+        self.net = Net(names, MEMBERS)
+        self.cluster = DiskCluster(os.path.join(self.directory, "etcd"), self.mounts, tls, bindir,
+                                   self.net)
+        self.cluster.start(40)
+        self.observer = Observer(self.cluster, os.path.join(self.directory, "watch"))
+        ports = PortBlock()
+        self.blocks.append(ports)
+        for number, name in enumerate(names):
+            port = ports.base + 1 + number
+            links = [("%s:%d" % (address, port), member.endpoint)
+                     for address, member in zip(self.net.addresses, self.cluster.members)]
+            self.proxies[name] = Proxy(options.chaosproxy, links, not tls,
+                                       self.chance.randrange(1 << 30), self.net.hub.prefix)
+            urls = ",".join("%s://%s" % ("https" if tls else "http", link[0]) for link in links)
+            prefix = ["nsenter", *self.mounts.prefix[1:], *self.net.prefix(name)[1:]]
+            kind = PeerNode if options.peer else TortureNode
+            node = self.nodes[name] = kind(self, name, urls, prefix)
+            self.mounts.small(node.runtime)
+            node.start()
+
+    # ---- who is there
+
+    def leader(self):
+        """The node whose job wrote last, or None."""
+        last = self.tail.read()
+        if last and now_ns() - last.ns < 1e9:
+            return self.nodes.get(last.node)
+        return None
+
+    def target(self, chance):
+        """A node to be hit: mostly the leader. One that runs, or LookupError."""
+        leader = self.leader()
+        running = [node for node in self.nodes.values() if node.running()]
+        if leader in running and chance.random() < 0.7:
+            return leader
+        if not running:
+            raise LookupError("no node runs")
+        return chance.choice(running)
+
+    def member(self, chance):
+        """The index of a member: mostly etcd's leader. Not one whose disk stalls."""
+        usable = [m.index for m in self.cluster.running() if m.index not in self.stalled()]
+        if not usable:
+            raise LookupError("no member runs")
+        if chance.random() < 0.6:
+            first = self.cluster.leader(1)
+            if first in usable:
+                return first
+        return chance.choice(usable)
+
+    def stalled(self):
+        self.stalls = {i: p for i, p in self.stalls.items() if p.poll() is None}
+        return self.stalls
+
+    # ---- going on
+
+    def tick(self):
+        """Start again what has ended, a little later, as a service manager does."""
+        for node in self.nodes.values():
+            if node.running() or node.held:
+                continue
+            if node.due is None:
+                self.event("ended", node=node.name, code=node.process.returncode)
+                node.due = now_ns() + int(self.chance.uniform(0.05, 1.5) * 1e9)
+            elif now_ns() >= node.due:
+                node.start()
+
+    def free_space(self):
+        """What an operator does about NOSPACE."""
+        self.cluster.etcdctl("del", "/fill/", "--prefix", seconds=4)
+        self.compact()
+        for member in self.cluster.running():
+            self.cluster.etcdctl("defrag", members=[member], seconds=6)
+        self.cluster.etcdctl("alarm", "disarm", seconds=4)
+        self.space_is_short = False
+
+    def revision(self):
+        out = self.cluster.etcdctl("get", "health", "-w", "json", seconds=3)
+        return json.loads(out)["header"]["revision"]
+
+    def compact(self):
+        """Up to what the observer has seen, so that the record has no gap."""
+        revision = min(self.revision(), self.observer.revision)
+        if revision > 0:
+            self.cluster.etcdctl("compact", str(revision), seconds=4, check=False)
+
+    def spin(self, count, seconds):
+        for _ in range(count):
+            self.spinners.append(procs.spawn(["timeout", "%.1f" % seconds, sys.executable, "-c",
+                                              "while True: pass"], stderr=subprocess.DEVNULL))
+
+    def stop_spinning(self):
+        for process in self.spinners:
+            for pid in procs.descendants(process.pid):
+                procs.send(pid, 9)
+            procs.end(process)
+        self.spinners = []
+
+    def heal(self):
+        """Everything as it should be, whatever was done to it."""
+        self.stop_spinning()
+        self.net.heal_all()
+        for proxy in self.proxies.values():
+            proxy.heal()
+        for node in self.nodes.values():
+            node.pipe.unblock()
+            node.held = False
+            if node.running():
+                for pid in [node.guardian] + procs.descendants(node.guardian):
+                    procs.send(pid, 18)
+        wait_for("end of the stalls", lambda: not self.stalled(), 30)
+        self.cluster.repair(40)
+        if self.space_is_short:
+            self.free_space()
+        wait_for("leader of etcd", self.cluster._leader, 20)
+
+    def close(self):
+        for stall in list(self.stalls.values()):
+            try:
+                stall.wait(30)
+            except subprocess.TimeoutExpired:
+                pass
+        self.stop_spinning()
+        if self.net:
+            self.net.heal_all()
+        for proxy in self.proxies.values():
+            try:
+                proxy.heal()
+            except ClusterError:
+                pass
+        for node in self.nodes.values():
+            node.pipe.unblock()
+            node.close()
+        if self.observer:
+            self.observer.close()
+        for thing in [*self.proxies.values(), self.cluster, *self.blocks, self.net, self.mounts]:
+            if thing:
+                thing.close()
+        return procs.end_orphans()
