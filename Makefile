@@ -19,7 +19,7 @@ RUNS ?= 5
 SECONDS ?= 60
 
 .DEFAULT_GOAL := build
-.PHONY: build help deps test demo bench torture mutants install up down fuzz asan clean
+.PHONY: build help deps test demo bench torture mutants model install up down fuzz asan clean
 
 build: $(BUILD)/build.ninja  ## compile everything into build/
 	@ninja --quiet -C $(BUILD) -j $(JOBS)
@@ -56,6 +56,10 @@ torture:  ## real daemons, real etcd, random faults, a judge; MINUTES=10 SEED=..
 
 mutants: build  ## break each rule of the election; the simulator must catch all; SEEDS=20000
 	@tests/sim/mutants.sh $(BUILD) $(SEEDS)
+
+model:  ## search every state of the protocol's model, two minutes; and break each of its rules
+	@tools/deps.sh build test
+	@tests/model/check.sh
 
 install: $(BUILD)/build.ninja  ## install; PREFIX=/usr/local DESTDIR=
 	@$(MESON) configure $(BUILD) -Dprefix=$(PREFIX)
