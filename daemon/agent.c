@@ -155,14 +155,15 @@ static void on_job_stopped(void *userdata, int code, bool by_itself)
 		end(a, code); /* its end crossed the order to stop */
 	else if (a->signo != 0)
 		a->code = code;
-	else if (a->config.once)
-		end(a, EXIT_TERM_LOST);
 }
 
 static void on_all_stopped(void *userdata)
 {
 	struct agent *a = userdata;
+
 	once_elector_stopped(a->elector);
+	if (a->config.run && a->config.once && a->jobs.runs != 0)
+		end(a, EXIT_TERM_LOST);
 }
 
 /* ---- what the elector says ---- */
@@ -302,6 +303,12 @@ static int elector_start(struct agent *a, bool proven_empty)
 
 	config.recovered_size = state_load(&a->state, recovered, &contain);
 	config.recovered_empty = proven_empty && contain == a->contain;
+	if (config.recovered_size != 0 && !config.recovered_empty) {
+		/* A later proof would be of other work than that term's: forget the term. */
+		if (state_save(&a->state, a->contain, NULL, 0) < 0)
+			a->state.path[0] = '\0';
+		config.recovered_size = 0;
+	}
 	a->why = "elected";
 	r = once_elector_new(&a->elector, a->client, a->loop, &config, &callbacks, a, message,
 		sizeof(message));

@@ -157,6 +157,8 @@ struct link_ended {
 	uint32_t type;
 	int32_t status; /* as of waitpid(2) */
 	uint64_t run;
+	uint32_t told; /* 1: it had been told to stop, or was killed, before it ended */
+	uint32_t reserved;
 	struct rusage usage;
 };
 

@@ -207,6 +207,7 @@ static void set_ended(struct run *run, int status, const struct rusage *usage)
 	if (run->ended)
 		return;
 	run->ended = true;
+	run->told = run->stopping || run->killed;
 	run->status = status;
 	run->usage = *usage;
 	if (run->started)
@@ -336,7 +337,8 @@ unsigned runs_poll(const struct runs *runs, struct pollfd *pfds)
 static int send_one(const struct run *run, enum run_owes what, int fd)
 {
 	struct link_started started = {LINK_STARTED, run->tree.first, run->id};
-	struct link_ended ended = {LINK_ENDED, run->status, run->id, run->usage};
+	struct link_ended ended = {
+		LINK_ENDED, run->status, run->id, run->told, 0, run->usage};
 	struct link_empty empty = {LINK_EMPTY, what == RUN_OWES_TIMEOUT ? -ETIMEDOUT : 0, run->id};
 	struct link_refused refused = {.type = LINK_REFUSED, .error = run->error, .run = run->id};
 

@@ -21,6 +21,7 @@ enum run_owes {
 struct run {
 	bool used;
 	bool started, ended; /* STARTED, ENDED were decided on */
+	bool told;	     /* it ended after one of the next two */
 	bool stopping;	     /* SIGTERM went out */
 	bool killed;
 	bool timed_out;

@@ -148,6 +148,10 @@ static void launch(struct service *s)
 	r = send_launch(s);
 	if (r == 0)
 		return;
+	if (r == -EAGAIN) { /* the guardian is at work on those before */
+		pause_for(s, 20 * ONCE_NSEC_PER_MSEC);
+		return;
+	}
 	log_err("launch-failed", "%s: cannot be started: %s", s->job->name,
 		r == -E2BIG ? "arguments and environment are too long" : strerror(-r));
 	finish(s, EXIT_CANNOT_RUN);
@@ -235,6 +239,13 @@ static void settle(struct service *s, int code)
 		s->owner->stopped(s->owner->userdata, s);
 		return;
 	}
+	if (s->told) {
+		/* The guardian stopped it at its deadline; whether the term goes on, the next proof or
+		 * its absence will tell. */
+		s->told = false;
+		pause_for(s, s->config->timing.beat_interval_ns);
+		return;
+	}
 	if (s->job->restart == CONFIG_RESTART_ALWAYS ||
 		(s->job->restart == CONFIG_RESTART_ON_FAILURE && failed))
 		pause_for(s, s->job->restart_delay_ns);
@@ -267,7 +278,8 @@ void service_exited(struct service *s, const struct link_ended *ended)
 		log_info("ended", "%s: killed by signal %d", s->job->name, WTERMSIG(status));
 	else
 		log_info("ended", "%s: ended with status %d", s->job->name, s->code);
-	s->by_itself = s->term.token != 0;
+	s->told = ended->told != 0;
+	s->by_itself = s->term.token != 0 && !s->told;
 	s->state = SERVICE_ENDED;
 }
 

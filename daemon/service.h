@@ -51,6 +51,7 @@ struct service {
 	uint64_t run;
 	unsigned attempt;
 	int code;	/* of the last end, as a shell gives it */
+	bool told;	/* it ended because the guardian stopped or killed it */
 	bool by_itself; /* it ended before it was told to */
 };
 

@@ -215,6 +215,9 @@ void spawn_exec(const struct spawn_request *request, int report_fd)
 
 	if (chdir(directory) < 0)
 		spawn_refuse(report_fd, -errno, "chdir");
+	/* What gains root by a setuid program can be neither signalled nor held by PDEATHSIG. */
+	if (geteuid() != 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		spawn_refuse(report_fd, -errno, "privileges");
 	reset_signals();
 	/* The guardian may have been stopped, or this process, since the launch was allowed. */
 	if (once_elapsed_max(request->proved, once_instant_now()) >= request->start_within_ns)

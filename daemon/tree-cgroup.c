@@ -238,6 +238,8 @@ static int empty_leftover(int parent_fd, const char *name, bool *ret_existed)
 	(void)close(fd);
 	if (r == 0)
 		r = remove_cgroup(parent_fd, name, REMOVE_DEPTH_MAX);
+	if (r == -EBUSY)
+		r = 0; /* empty cgroups too deep to remove; -EBUSY means the lock */
 	*ret_existed = r == 0;
 	return r;
 }
@@ -363,7 +365,7 @@ int tree_cgroup_open(struct tree *tree, const char *instance, bool *ret_emptied)
 	if (parent_fd < 0)
 		return -errno;
 	r = empty_leftover(parent_fd, tree->leaf_name, ret_emptied);
-	if (r == 0 && mkdirat(parent_fd, tree->leaf_name, 0755) < 0)
+	if (r == 0 && mkdirat(parent_fd, tree->leaf_name, 0755) < 0 && errno != EEXIST)
 		r = -errno;
 	(void)close(parent_fd);
 	if (r < 0)

@@ -1,5 +1,5 @@
-/* The agent's end of the link. The guardian drains it at once while it runs, so a full socket means
- * that it does not: then there is nothing to wait for. */
+/* The agent's end of the link. A full socket is -EAGAIN, for the caller to try again: the guardian is
+ * slower than a burst of launches, or stopped, which the page tells. */
 #include "daemon/uplink.h"
 
 #include "daemon/link-io.h"
@@ -82,7 +82,7 @@ int uplink_send(struct uplink *u, const void *packet, size_t size)
 {
 	int r = u->gone ? -EPIPE : link_send(u->fd, packet, size);
 
-	if (r < 0)
+	if (r < 0 && r != -EAGAIN)
 		u->gone = true;
 	return r;
 }
@@ -98,12 +98,16 @@ int uplink_hello(struct uplink *u, const char *instance, const char *runtime_dir
 
 int uplink_extend(struct uplink *u, const struct link_extend *extend)
 {
+	int r = uplink_send(u, extend, sizeof(*extend));
+
+	if (r < 0)
+		return r;
+	u->extends++;
 	if (u->unseen == 0) {
-		u->unseen = u->extends + 1;
+		u->unseen = u->extends;
 		u->unseen_since = u->loop->ops->now(u->loop);
 	}
-	u->extends++;
-	return uplink_send(u, extend, sizeof(*extend));
+	return 0;
 }
 
 int64_t uplink_guardian_silent_ns(struct uplink *u)

@@ -27,7 +27,7 @@ int uplink_init(struct uplink *u, int fd, const struct link_page *page, struct o
 	uplink_fn *fn, void *userdata);
 void uplink_fini(struct uplink *u);
 
-/* 0 or negative errno; then u->gone. */
+/* 0; -EAGAIN: full, nothing was sent; other negative errno: u->gone. */
 int uplink_send(struct uplink *u, const void *packet, size_t size);
 
 int uplink_hello(struct uplink *u, const char *instance, const char *runtime_dir);

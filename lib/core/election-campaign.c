@@ -197,7 +197,7 @@ static void won(
 	e->view.epoch.mod = token;
 	e->view.epoch.incarnation = e->config.incarnation;
 	e->view.config = ELECTION_CONFIG_OURS;
-	if (!replayed)
+	if (!replayed && e->revisions[ELECTION_KEY_CLEAN] <= token)
 		e->view.clean = seen->clean;
 	memset(&e->view.beat, 0, sizeof(e->view.beat));
 	for (int key = 0; key < ELECTION_KEYS; key++)

@@ -81,6 +81,11 @@ void election_beat_reply(struct election *e, const struct election_event *event)
 		e->nospace++;
 		if (e->nospace % NOSPACE_PROBE == 0)
 			e->nospace++;
+		if (e->request.action.as_delete) {
+			/* before 3.4.20 and 3.5.7 a full etcd refuses deletes, too: no spinning */
+			election_request_failed(e, event->reply.outcome);
+			return;
+		}
 		e->beat_now = true;
 		return;
 	}

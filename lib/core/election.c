@@ -119,7 +119,7 @@ static void advance_role(struct election *e)
 		election_claim_advance(e);
 		break;
 	case ELECTION_CONTEST:
-		if (e->request.op == 0)
+		if (e->stop || e->request.op == 0)
 			election_enter_follow(e);
 		break;
 	case ELECTION_WAIT:

@@ -219,6 +219,8 @@ static void act(struct once_elector *e, const struct election_action *a)
 	case ELECTION_ENDED:
 		e->watch = once_watch_cancel(e->watch);
 		e->self_test = once_call_cancel(e->self_test);
+		e->loop->ops->timer_set(e->test_timer, -1);
+		e->register_call = once_call_cancel(e->register_call);
 		elector_cancel_flights(e);
 		if (cb->on_stopped)
 			cb->on_stopped(e->userdata, e->error);
@@ -409,10 +411,6 @@ static void on_self_test(void *userdata, const struct once_response *response)
 	e->self_test = NULL;
 	elector_answered(e, response);
 	if (response->outcome != ONCE_APPLIED) {
-		if (response->error == -EBADMSG)
-			elector_say(e, ONCE_LOG_ERR, "self-test",
-				"this etcd does not honour a guarded write (%s): not campaigning",
-				response->message);
 		e->loop->ops->timer_set(e->test_timer, e->timing.request_timeout_ns / 2);
 		return;
 	}

@@ -41,6 +41,7 @@ struct once_elector {
 	struct once_call *register_call;
 	struct once_timer *register_timer;
 	int64_t registering;	  /* the lease that is to carry the registration */
+	int64_t asked_lease;	  /* the lease that the request on its way would put it on */
 	int64_t registered;	  /* the lease that does */
 	uint64_t twin;		  /* incarnation that is registered under our name; 0: none */
 	struct once_instant twin_seen;
@@ -53,6 +54,7 @@ struct once_elector {
 
 	uint64_t beats; /* number of the last beat of this incarnation */
 	struct keys_epoch epoch;
+	char asked_beat[sizeof(((struct keys_epoch *)0)->beat)]; /* key the acquire on its way ranges */
 	char leader[128];	 /* escaped value of the leader key */
 	char reserve_to[65];	 /* whom a resignation names; empty: nobody */
 	bool ask_start, ask_stop, ask_resign, ask_dead; /* asked from outside, for the next turn of the loop */

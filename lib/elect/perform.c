@@ -196,8 +196,9 @@ static int perform_acquire(struct once_elector *e, struct flight *f)
 		: compare(ONCE_COMPARE_CREATE, e->keys.reserve, 0);
 
 	success[txn.n_success++] = op_range(e->keys.clean);
-	if (e->epoch.beat[0])
-		success[txn.n_success++] = op_range(e->epoch.beat);
+	memcpy(e->asked_beat, e->epoch.beat, sizeof(e->asked_beat));
+	if (e->asked_beat[0])
+		success[txn.n_success++] = op_range(e->asked_beat);
 	success[txn.n_success++] = op_put(e->keys.leader, e->value, f->action.lease);
 	success[txn.n_success] = op_put(e->keys.epoch, epoch, 0);
 	success[txn.n_success++].prev_kv = true;

@@ -52,7 +52,9 @@ static void on_answer(void *userdata, const struct once_response *response)
 	}
 	if (response->op.succeeded) {
 		e->twin = 0;
-		e->registered = e->core.lease.id;
+		e->registered = e->asked_lease;
+		if (e->registered != e->core.lease.id)
+			again_later(e);
 		return;
 	}
 	if (response->op.n_results == 0 || result->n_kvs == 0 ||
@@ -83,6 +85,7 @@ static void register_now(struct once_elector *e)
 	if (keys_registration_write(value, sizeof(value), e->core.config.incarnation, e->address) < 0)
 		return;
 	put.value = once_str(value);
+	e->asked_lease = put.lease;
 	if (once_txn(e->client, &e->register_call, &options, &txn, on_answer, e) < 0)
 		again_later(e);
 }

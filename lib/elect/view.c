@@ -81,7 +81,8 @@ void view_from_results(struct once_elector *e, struct election_view *ret,
 }
 
 /* The success branch of an acquire: range clean, range the epoch's beat, put leader, put epoch with
- * its previous value, ... The elector's own epoch stays what it was: the core compares. */
+ * its previous value, ... The elector's own epoch may be newer by now:
+ * the watch may have shown this very acquire. */
 void view_acquired(struct once_elector *e, struct election_view *ret,
 	const struct once_op_result *results, size_t n)
 {
@@ -96,7 +97,7 @@ void view_acquired(struct once_elector *e, struct election_view *ret,
 				ret->clean = token;
 			else if (is_key(kv->key, e->keys.epoch))
 				ret->epoch.mod = kv->mod_revision;
-			else if (is_key(kv->key, e->epoch.beat) && results[i].kind == ONCE_OP_RANGE)
+			else if (is_key(kv->key, e->asked_beat) && results[i].kind == ONCE_OP_RANGE)
 				ret->beat.mod = kv->mod_revision;
 		}
 	}

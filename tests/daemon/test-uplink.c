@@ -190,8 +190,8 @@ static void a_guardian_that_takes_nothing(void **state)
 		sent++;
 	assert_int_equal(e, -EAGAIN);
 	assert_true(sent > 100);
-	assert_true(r.uplink.gone);
-	assert_int_equal(uplink_notify(&r.uplink, "STATUS=x"), -EPIPE);
+	assert_false(r.uplink.gone); /* slow, for all that is known: the page tells */
+	assert_int_equal(uplink_notify(&r.uplink, "STATUS=x"), -EAGAIN);
 	teardown(&r);
 }
 

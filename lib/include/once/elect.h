@@ -62,8 +62,8 @@ struct once_elector_callbacks {
 	/* Leadership was proven again by a write sent at `proved`: work may live until
 	 * proved + timing.fence_after_ns on either clock. Also called while WAITING (no work yet). */
 	void (*on_extend)(void *userdata, int64_t token, struct once_instant proved);
-	/* Work must end: within grace_ns (0: now). Then call once_elector_stopped(). Called once per
-	 * on_lead(). */
+	/* Work must end: within grace_ns (0: now). Then call once_elector_stopped(), once. Comes once
+	 * per on_lead(), and again with no grace when a term is lost that was stopping. */
 	void (*on_stop)(void *userdata, int64_t token, enum once_stop_reason reason, int64_t grace_ns);
 	/* Something to tell an operator or a person: state changes, odd things. One line, escaped.
 	 * Optional. */
@@ -105,7 +105,7 @@ int once_elector_new(struct once_elector **ret, struct once_client *client,
 int once_elector_start(struct once_elector *elector);
 
 /* End in order: on_stop() if leading, release when the owner says stopped, revoke, on_stopped(). Within
- * 2 R + G + K after the work ended it stops whatever etcd answers. Again: no effect. */
+ * 4 R after the work ended it stops whatever etcd answers. Again: no effect. */
 void once_elector_stop(struct once_elector *elector);
 
 /* Give leadership away but go on following; `to` names the node that may acquire for the next 10 s
