@@ -102,10 +102,11 @@ class Runner:
 
     def setup(self, directory, *options, compiler="gcc"):
         """Configure once, then compile. False: a row says which failed."""
-        path = os.path.join(TOP, directory)
-        if not os.path.exists(os.path.join(path, "build.ninja")):
-            if run(["meson", "setup", directory, *options], 300, {"CC": compiler}):
-                return False
+        # `make demo` may have configured it before the tests' packages were there
+        again = ["--reconfigure"] if os.path.exists(os.path.join(TOP, directory, "build.ninja")) else []
+        if run(["meson", "setup", *again, directory, "-Dtests=enabled", *options], 300,
+               {} if again else {"CC": compiler}):
+            return False
         return run(["ninja", "--quiet", "-C", directory, "-j", str(self.options.jobs)], 900) == 0
 
     def meson_test(self, directory, prefix, env=None, multiplier=1):

@@ -514,6 +514,25 @@ static void refused_and_tried_again(void **state)
 	teardown(&r);
 }
 
+/* The guardian's word at the deadline is no end of the job's own, whatever Restart= says. */
+static void stopped_by_the_guardian_is_not_over(void **state)
+{
+	struct link_ended ended = {.type = LINK_ENDED, .status = STATUS_KILLED, .told = 1};
+	struct rig r;
+
+	setup_one(&r)->restart = CONFIG_RESTART_NO;
+	begin(&r);
+	lead(&r, 7);
+	ended.run = run_it(&r);
+	say(&r, &ended, sizeof(ended));
+	say_empty(&r, ended.run, 0);
+	assert_int_equal(r.n_finished, 0);
+	expect_silence(&r);
+	fake_loop_run(&r.loop, r.config.timing.beat_interval_ns); /* a later proof: it goes on */
+	assert_int_equal(expect_launch(&r), 2);
+	teardown(&r);
+}
+
 /* Whatever Restart= says: nothing was started. */
 static void no_time_left_means_the_next_beat(void **state)
 {
@@ -894,6 +913,7 @@ int main(void)
 		cmocka_unit_test(packets_about_other_runs_mean_nothing),
 		cmocka_unit_test(refused_for_good),
 		cmocka_unit_test(refused_and_tried_again),
+		cmocka_unit_test(stopped_by_the_guardian_is_not_over),
 		cmocka_unit_test(no_time_left_means_the_next_beat),
 		cmocka_unit_test(stop_while_idle),
 		cmocka_unit_test(stop_while_starting),
