@@ -94,7 +94,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
-	text = strndup((const char *)data + 1, size - 1);
+	text = calloc(1, size); /* strndup() would look for a NUL behind the data */
+	if (text)
+		memcpy(text, data + 1, size - 1);
 	if (text && data[0] == 'w')
 		fuzz_words(text);
 	else if (text)

@@ -1,1 +1,0 @@
-import support  # noqa: F401  the parts of tests/integration
