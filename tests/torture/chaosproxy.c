@@ -24,97 +24,27 @@
  *
  * What is held back is delivered even if the sender has given up meanwhile: so a request that timed
  * out is applied late, which is what clients are worst at. */
+#include "chaosproxy.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <ev.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-	LINKS_MAX = 16,
-	CONNS_MAX = 256,
-	READ_SIZE = 16384,
-	QUEUE_MAX = 1 << 20,
-	MESSAGE_MAX = 65536
-};
-enum direction { UP, DOWN };
+struct ev_loop *loop;
+struct conn *conns;
+int conns_count;
+bool http;
+uint64_t prng_state = 1;
+struct stats stats;
 
-struct chunk {
-	struct chunk *next;
-	ev_tstamp due;
-	size_t size, at;
-	char data[];
-};
-
-/* What clients send, followed just far enough to know where a message ends. */
-struct message {
-	char *text;
-	size_t size, body_left;
-	bool in_body, post, stream;
-};
-
-struct conn;
-
-struct pipe {
-	struct conn *conn;
-	enum direction direction;
-	int from, to;
-	ev_io reader, writer;
-	ev_timer timer;
-	struct chunk *head, **tail;
-	size_t queued;
-	ev_tstamp last_due, drip_next;
-	bool ended, end_sent, lossy;
-};
-
-struct link {
-	int number, fd;
-	ev_io acceptor;
-	struct sockaddr_in target;
-	double delay_min, delay_max, drip_period, replay_delay;
-	size_t drip_bytes, cut_bytes, noreply_bytes;
-	int cut, noreply, replay, garble;
-	bool drop[2], hold[2], halfopen, refuse;
-};
-
-struct conn {
-	struct conn *next;
-	struct link *link;
-	struct pipe pipe[2];
-	struct message request;
-	size_t sent_up, cut_left;
-	unsigned matched; /* bytes of the blank line that ends a response's header */
-	bool swallow, cutting, mute;
-};
-
-/* A request that is sent again, on a connection of its own whose answer nobody reads. */
-struct copy {
-	ev_timer timer;
-	struct link *link;
-	int fd;
-	size_t size;
-	char data[];
-};
-
-static struct ev_loop *loop;
 static struct link links[LINKS_MAX];
-static int links_count, conns_count;
-static struct conn *conns;
-static bool http;
-static uint64_t prng_state = 1;
-static struct {
-	unsigned long accepted, resets, cut, swallowed, replayed, garbled, dropped;
-} stats;
+static int links_count;
 
-static double chance(void)
+double chance(void)
 {
 	uint64_t z = prng_state += UINT64_C(0x9e3779b97f4a7c15);
 
@@ -123,7 +53,7 @@ static double chance(void)
 	return (double)((z ^ (z >> 31)) >> 11) / 9007199254740992.0;
 }
 
-static void *allocate(size_t size)
+void *allocate(size_t size)
 {
 	void *p = calloc(1, size);
 
@@ -134,68 +64,7 @@ static void *allocate(size_t size)
 	return p;
 }
 
-static bool pipe_flush(struct pipe *p);
-
-/* ---- connections ---- */
-
-static void pipe_discard(struct pipe *p)
-{
-	while (p->head) {
-		struct chunk *c = p->head;
-
-		p->head = c->next;
-		free(c);
-	}
-	p->tail = &p->head;
-	p->queued = 0;
-}
-
-static void conn_free(struct conn *c, bool reset)
-{
-	struct linger linger = {.l_onoff = 1};
-
-	for (struct conn **at = &conns; *at; at = &(*at)->next) {
-		if (*at == c) {
-			*at = c->next;
-			break;
-		}
-	}
-	for (int i = 0; i < 2; i++) {
-		struct pipe *p = &c->pipe[i];
-
-		ev_io_stop(loop, &p->reader);
-		ev_io_stop(loop, &p->writer);
-		ev_timer_stop(loop, &p->timer);
-		pipe_discard(p);
-		if (reset)
-			(void)setsockopt(p->from, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-		(void)close(p->from);
-	}
-	stats.resets += reset;
-	free(c->request.text);
-	free(c);
-	conns_count--;
-}
-
-static void pipe_push(struct pipe *p, const char *data, size_t size)
-{
-	struct link *l = p->conn->link;
-	struct chunk *c = allocate(sizeof(*c) + size);
-
-	memcpy(c->data, data, size);
-	c->size = size;
-	c->due = ev_now(loop) + (l->delay_min + chance() * (l->delay_max - l->delay_min)) / 1e3;
-	if (c->due < p->last_due)
-		c->due = p->last_due;
-	p->last_due = c->due;
-	*p->tail = c;
-	p->tail = &c->next;
-	p->queued += size;
-}
-
-/* ---- HTTP ---- */
-
-static int connect_to(const struct link *l)
+int connect_to(const struct link *l)
 {
 	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -210,333 +79,11 @@ static int connect_to(const struct link *l)
 	return fd;
 }
 
-static void on_copy(struct ev_loop *unused, ev_timer *w, int revents)
-{
-	struct copy *copy = w->data;
-
-	if (copy->fd < 0) {
-		copy->fd = connect_to(copy->link);
-		ev_timer_set(w, 0.05, 0);
-		ev_timer_start(loop, w);
-		return;
-	}
-	if (copy->size) { /* connected by now, or it never will be: links are local */
-		if (send(copy->fd, copy->data, copy->size, MSG_NOSIGNAL) == (ssize_t)copy->size)
-			stats.replayed++;
-		copy->size = 0;
-		ev_timer_set(w, 2, 0);
-		ev_timer_start(loop, w);
-		return;
-	}
-	(void)close(copy->fd);
-	free(copy);
-}
-
-static void replay(struct link *l, const struct message *m)
-{
-	struct copy *copy = allocate(sizeof(*copy) + m->size);
-
-	memcpy(copy->data, m->text, m->size);
-	copy->size = m->size;
-	copy->link = l;
-	copy->fd = -1;
-	ev_timer_init(&copy->timer, on_copy, l->replay_delay / 1e3, 0);
-	copy->timer.data = copy;
-	ev_timer_start(loop, &copy->timer);
-}
-
-static void on_request(struct conn *c)
-{
-	struct link *l = c->link;
-	struct message *m = &c->request;
-	bool plain = m->post && !m->stream;
-
-	c->matched = 0;
-	c->cutting = false;
-	if (plain && l->replay > 0 && m->size < MESSAGE_MAX) {
-		l->replay--;
-		replay(l, m);
-	}
-	if (plain && l->noreply > 0) {
-		l->noreply--;
-		c->swallow = true;
-	} else if (plain && l->cut > 0) {
-		l->cut--;
-		c->cutting = true;
-		c->cut_left = l->cut_bytes;
-	}
-	m->size = 0;
-	m->in_body = false;
-}
-
-/* At the end of a header: its method, its path, the length of its body. */
-static void read_header(struct message *m)
-{
-	static const char name[] = "\r\ncontent-length:";
-
-	m->text[m->size] = '\0';
-	m->post = strncmp(m->text, "POST ", 5) == 0;
-	m->stream = strncmp(m->text, "POST /v3/watch", 14) == 0 ||
-		    strncmp(m->text, "POST /v3beta/watch", 18) == 0;
-	m->body_left = 0;
-	for (char *at = m->text; (at = strstr(at, "\r\n")); at += 2) {
-		if (strncasecmp(at, name, sizeof(name) - 1) == 0)
-			m->body_left = strtoul(at + sizeof(name) - 1, NULL, 10);
-	}
-	m->in_body = true;
-}
-
-static void follow_request(struct conn *c, const char *data, size_t size)
-{
-	struct message *m = &c->request;
-
-	if (!m->text)
-		m->text = allocate(MESSAGE_MAX + 1);
-	for (size_t i = 0; i < size; i++) {
-		if (m->size < MESSAGE_MAX)
-			m->text[m->size++] = data[i];
-		if (m->in_body)
-			m->body_left--;
-		else if (m->size >= 4 && memcmp(m->text + m->size - 4, "\r\n\r\n", 4) == 0)
-			read_header(m);
-		if (m->in_body && m->body_left == 0)
-			on_request(c);
-	}
-}
-
-/* Whether the connection is to be cut within what the server sent, and after how much of it. */
-static bool cut_within(struct conn *c, const char *data, size_t *size)
-{
-	size_t i = 0;
-
-	while (http && c->matched < 4 && i < *size) {
-		c->matched = data[i] == "\r\n\r\n"[c->matched] ? c->matched + 1 : data[i] == '\r';
-		i++;
-	}
-	if (!c->cutting || (http && c->matched < 4))
-		return false;
-	if (*size - i < c->cut_left) {
-		c->cut_left -= *size - i;
-		return false;
-	}
-	*size = i + c->cut_left;
-	return true;
-}
-
-/* ---- faults in a stream ---- */
-
-static void arm_raw(struct conn *c)
-{
-	struct link *l = c->link;
-
-	if (l->noreply > 0 && c->sent_up >= l->noreply_bytes) {
-		l->noreply--;
-		c->swallow = true;
-	} else if (l->cut > 0) {
-		l->cut--;
-		c->cutting = true;
-		c->cut_left = l->cut_bytes;
-	}
-}
-
-static void garble(struct link *l, char *data, size_t size)
-{
-	l->garble--;
-	stats.garbled++;
-	for (int i = 0; i < 4; i++)
-		data[(size_t)(chance() * (double)size)] ^= (char)(1 << (int)(chance() * 8));
-}
-
-/* What a server sent: swallowed, cut or garbled. False: the connection is gone. */
-static bool spoil_answer(struct pipe *p, char *data, size_t size)
-{
-	struct conn *c = p->conn;
-
-	if (c->swallow) {
-		stats.swallowed++;
-		conn_free(c, true);
-		return false;
-	}
-	if (cut_within(c, data, &size)) {
-		stats.cut++;
-		if (!p->head && size)
-			(void)send(p->to, data, size, MSG_NOSIGNAL);
-		conn_free(c, false);
-		return false;
-	}
-	if (c->link->garble > 0)
-		garble(c->link, data, size);
-	return true;
-}
-
-/* False: the connection is gone. */
-static bool pass_on(struct pipe *p, char *data, size_t size)
-{
-	struct conn *c = p->conn;
-	struct link *l = c->link;
-
-	if (c->mute)
-		return true;
-	if (p->direction == DOWN && !spoil_answer(p, data, size))
-		return false;
-	if (p->direction == UP) {
-		c->sent_up += size;
-		if (http)
-			follow_request(c, data, size);
-		else
-			arm_raw(c);
-	}
-	if (l->drop[p->direction] || p->lossy) {
-		p->lossy = true;
-		stats.dropped += size;
-		return true;
-	}
-	pipe_push(p, data, size);
-	return pipe_flush(p);
-}
-
-/* ---- moving bytes ---- */
-
-/* False: the connection is gone. */
-static bool pipe_end(struct pipe *p)
-{
-	struct conn *c = p->conn;
-
-	if (!p->end_sent) {
-		p->end_sent = true;
-		(void)shutdown(p->to, SHUT_WR);
-	}
-	if (!c->pipe[!p->direction].end_sent)
-		return true;
-	conn_free(c, false);
-	return false;
-}
-
-/* Nobody is left to write to. What the other direction still holds is delivered all the same. */
-static bool pipe_dead(struct pipe *p)
-{
-	struct pipe *other = &p->conn->pipe[!p->direction];
-
-	pipe_discard(p);
-	p->ended = p->end_sent = true;
-	ev_io_stop(loop, &p->reader);
-	ev_io_stop(loop, &p->writer);
-	ev_timer_stop(loop, &p->timer);
-	if (!other->ended) {
-		other->ended = true;
-		ev_io_stop(loop, &other->reader);
-	}
-	if (!other->end_sent)
-		return pipe_flush(other);
-	conn_free(p->conn, true);
-	return false;
-}
-
-static void wake_at(struct pipe *p, ev_tstamp at)
-{
-	ev_timer_stop(loop, &p->timer);
-	ev_timer_set(&p->timer, at > ev_now(loop) ? at - ev_now(loop) : 0, 0);
-	ev_timer_start(loop, &p->timer);
-}
-
-/* Writes what is due. False: the connection is gone. */
-static bool pipe_flush(struct pipe *p)
-{
-	struct link *l = p->conn->link;
-	bool drip = l->drip_bytes && p->direction == DOWN;
-
-	ev_io_stop(loop, &p->writer);
-	if (l->hold[p->direction] || p->conn->mute)
-		return true;
-	while (p->head) {
-		struct chunk *c = p->head;
-		ev_tstamp due = drip && p->drip_next > c->due ? p->drip_next : c->due;
-		size_t size = c->size - c->at;
-		ssize_t n;
-
-		if (due > ev_now(loop)) {
-			wake_at(p, due);
-			return true;
-		}
-		if (drip && size > l->drip_bytes)
-			size = l->drip_bytes;
-		n = send(p->to, c->data + c->at, size, MSG_NOSIGNAL);
-		if (n < 0 && (errno == EAGAIN || errno == ENOTCONN)) {
-			ev_io_start(loop, &p->writer);
-			return true;
-		}
-		if (n < 0)
-			return pipe_dead(p);
-		p->drip_next = ev_now(loop) + l->drip_period / 1e3;
-		c->at += (size_t)n;
-		p->queued -= (size_t)n;
-		if (c->at == c->size) {
-			p->head = c->next;
-			if (!p->head)
-				p->tail = &p->head;
-			free(c);
-		}
-	}
-	if (!p->ended && p->queued < QUEUE_MAX)
-		ev_io_start(loop, &p->reader);
-	return p->ended ? pipe_end(p) : true;
-}
-
-static void on_readable(struct ev_loop *unused, ev_io *w, int revents)
-{
-	struct pipe *p = w->data;
-	char data[READ_SIZE];
-	ssize_t n = recv(p->from, data, sizeof(data), 0);
-
-	if (n < 0 && errno == EAGAIN)
-		return;
-	if (n > 0) {
-		if (pass_on(p, data, (size_t)n) && p->queued >= QUEUE_MAX)
-			ev_io_stop(loop, &p->reader);
-		return;
-	}
-	ev_io_stop(loop, &p->reader);
-	p->ended = true;
-	if (n < 0 && !p->conn->link->hold[p->direction] && !p->head) {
-		conn_free(p->conn, true); /* a reset is passed on as one */
-		return;
-	}
-	if (!p->head)
-		(void)pipe_flush(p);
-}
-
-static void on_writable(struct ev_loop *unused, ev_io *w, int revents)
-{
-	(void)pipe_flush(w->data);
-}
-
-static void on_due(struct ev_loop *unused, ev_timer *w, int revents)
-{
-	(void)pipe_flush(w->data);
-}
-
-static void pipe_open(struct conn *c, enum direction direction, int from, int to)
-{
-	struct pipe *p = &c->pipe[direction];
-
-	p->conn = c;
-	p->direction = direction;
-	p->from = from;
-	p->to = to;
-	p->tail = &p->head;
-	ev_io_init(&p->reader, on_readable, from, EV_READ);
-	ev_io_init(&p->writer, on_writable, to, EV_WRITE);
-	ev_timer_init(&p->timer, on_due, 0, 0);
-	p->reader.data = p->writer.data = p->timer.data = p;
-	ev_io_start(loop, &p->reader);
-}
-
 static void on_accept(struct ev_loop *unused, ev_io *w, int revents)
 {
 	struct link *l = w->data;
 	struct linger linger = {.l_onoff = 1};
 	int one = 1, up, fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct conn *c;
 
 	if (fd < 0)
 		return;
@@ -548,14 +95,7 @@ static void on_accept(struct ev_loop *unused, ev_io *w, int revents)
 		return;
 	}
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	c = allocate(sizeof(*c));
-	c->link = l;
-	c->mute = l->halfopen;
-	c->next = conns;
-	conns = c;
-	conns_count++;
-	pipe_open(c, UP, fd, up);
-	pipe_open(c, DOWN, up, fd);
+	conn_open(l, fd, up);
 }
 
 /* ---- commands ---- */
