@@ -248,9 +248,12 @@ def main():
     if problem:
         print("ended by: " + problem)
     failed = bool(problem or any(wrong for _, _, wrong, _ in results))
-    for name in os.listdir(directory):
-        if name == "etcd":
-            shutil.rmtree(os.path.join(directory, name), ignore_errors=True)
+    etcd = os.path.join(directory, "etcd")
+    for name in os.listdir(etcd) if os.path.isdir(etcd) else []:
+        if name.endswith(".img"):
+            os.unlink(os.path.join(etcd, name))
+        elif not name.endswith(".log"):
+            shutil.rmtree(os.path.join(etcd, name), ignore_errors=True)
     if not options.out and not failed:
         shutil.rmtree(directory, ignore_errors=True)
     sys.exit(1 if failed and not options.peer else 0)

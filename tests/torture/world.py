@@ -1,6 +1,5 @@
 """What a run is made of: three members of etcd on disks that can stall, nodes in network namespaces of
 their own with a chaosproxy before each, and the one who starts again what has ended."""
-import fcntl
 import json
 import os
 import subprocess
@@ -43,11 +42,10 @@ class DiskCluster(Cluster):
 
 
 class LogPipe:
-    """A daemon's log through a small pipe, so that its reader can be made to stop."""
+    """A daemon's log through a pipe, so that its reader can be made to stop."""
 
     def __init__(self, path):
         self.reader, self.writer = os.pipe()
-        fcntl.fcntl(self.writer, fcntl.F_SETPIPE_SZ, 4096)
         self._go = threading.Event()
         self._go.set()
         threading.Thread(target=self._work, args=(path,), daemon=True).start()
@@ -64,16 +62,14 @@ class LogPipe:
     def block(self):
         """Stop reading and fill what room is left."""
         self._go.clear()
-        flags = fcntl.fcntl(self.writer, fcntl.F_GETFL)
         fd = os.open("/proc/self/fd/%d" % self.writer, os.O_WRONLY | os.O_NONBLOCK)
         try:
-            for _ in range(9000):
-                os.write(fd, b"#\n")
+            for _ in range(1 << 16):
+                os.write(fd, b"#\n" * 16)
         except BlockingIOError:
             pass
         finally:
             os.close(fd)
-        return flags
 
     def unblock(self):
         self._go.set()
@@ -237,13 +233,15 @@ class World:
                 node.start()
 
     def free_space(self):
-        """What an operator does about NOSPACE."""
+        """What an operator does about NOSPACE. A member that is down meanwhile keeps its large database
+        and raises the alarm again when it is back: then all of it is left to the heal."""
         self.cluster.etcdctl("del", "/fill/", "--prefix", seconds=4)
         self.compact()
-        for member in self.cluster.running():
+        running = self.cluster.running()
+        for member in running:
             self.cluster.etcdctl("defrag", members=[member], seconds=6)
         self.cluster.etcdctl("alarm", "disarm", seconds=4)
-        self.space_is_short = False
+        self.space_is_short = len(running) < MEMBERS
 
     def revision(self):
         out = self.cluster.etcdctl("get", "health", "-w", "json", seconds=3)
@@ -281,7 +279,7 @@ class World:
                     procs.send(pid, 18)
         wait_for("end of the stalls", lambda: not self.stalled(), 30)
         self.cluster.repair(40)
-        if self.space_is_short:
+        if self.space_is_short or self.cluster.etcdctl("alarm", "list", seconds=4).strip():
             self.free_space()
         wait_for("leader of etcd", self.cluster._leader, 20)
 
