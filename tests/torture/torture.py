@@ -225,7 +225,7 @@ def main():
     if reason:
         sys.exit("torture: " + reason)
     procs.adopt()
-    for signo in (signal.SIGTERM, signal.SIGHUP):
+    for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signo, signal.default_int_handler)
     tls = options.tls == "yes" if options.tls else random.Random(options.seed ^ 0x715).random() < 0.4
     bindir = etcd_directory(options.etcd)
