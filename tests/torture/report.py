@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 """The safety report from the results of torture runs.
 
-    report.py result.json... > docs/safety-report.md
+    report.py result.json... [--note TEXT]... > docs/safety-report.md
+
+A note says what is known about a verdict that is not good; it changes none.
 """
+import argparse
 import collections
 import json
-import sys
 
 
 def load(paths):
@@ -56,6 +58,7 @@ def sums(results):
         ("terms that ended without a reason", total(results, "false_stops")),
         ("longest wait for a job after a heal",
          "%.2f s" % max([r["after_heal_s"]["max"] for r in results if r["after_heal_s"]] or [0])),
+        ("heals without a job after them", total(results, "never_after_heal")),
         ("seconds without a job, faults included", "%.0f" % total(results, "without_life_s")),
     ]
 
@@ -93,7 +96,7 @@ def kinds(results):
         (name, count[name], refused[name] or "") for name in sorted(set(count) | set(refused))])
 
 
-def report(results):
+def report(results, notes=()):
     ours, peers = [r for r in results if not r["peer"]], [r for r in results if r["peer"]]
     out = ["# Safety report", "",
            "Made by `tests/torture/report.py` from the runs below: real daemons with profile `fast`, three",
@@ -101,7 +104,7 @@ def report(results):
            "is in `tests/torture/check.py`; all times are of one kernel's clock.", ""]
     if ours:
         out += [table(["", "onced"], sums(ours)), "", "## Verdicts", "", judgements(ours), "",
-                "## Failover", "",
+                *[line for note in notes for line in (note, "")], "## Failover", "",
                 "From a fault that came alone to the next term's first line, where nothing came between;",
                 "p50 and p99 run by run. Faults that do not end a term are in here when one ended all the",
                 "same, or was ended by what came later.", "", merged_failovers(ours), "",
@@ -126,6 +129,8 @@ def report(results):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    print(report(load(sys.argv[1:])))
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("results", nargs="+")
+    parser.add_argument("--note", action="append", default=[])
+    options = parser.parse_args()
+    print(report(load(options.results), options.note))

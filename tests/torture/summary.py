@@ -65,13 +65,16 @@ def doubled(lives):
 
 
 def false_stops(faults, lives, events):
-    """Terms that ended though nothing had been done for a while."""
+    """Terms that ended though nothing had been done for a while. Healing, which restarts members and
+    makes their databases smaller, is something, too."""
+    heals = [(e["ns"], next((f["ns"] for f in events if f["event"] == "healthy" and f["ns"] > e["ns"]),
+                            e["ns"])) for e in events if e["event"] == "heal"]
+    busy = [span[:2] for span in faults] + heals
     ends = [event["ns"] for event in events if event["event"] == "end"]
     over, count = ends[0] if ends else 0, 0
     for life, after in zip(lives, lives[1:]):
-        near = any(began - 0.2e9 < life.end < ended + QUIET * 1e9 for began, ended, _, _ in faults)
-        healed = any(abs(e["ns"] - life.end) < QUIET * 1e9 for e in events if e["event"] == "heal")
-        count += life.end < over and not near and not healed
+        near = any(began - 0.2e9 < life.end < ended + QUIET * 1e9 for began, ended in busy)
+        count += life.end < over and not near
     return count
 
 
@@ -88,7 +91,8 @@ def figures(directory, run, verdicts, problem):
     faults, lives = spans(run.events), checker.lives(run.lines)
     ends = [e["ns"] for e in run.events if e["event"] == "end"] or [run.events[-1]["ns"]]
     kept = margins(directory)
-    alive = [(b["ns"] - a["ns"]) / 1e9 for a, b in zip(run.events, run.events[1:])
+    marks = [e for e in run.events if e["event"] in ("healthy", "alive")]
+    alive = [(b["ns"] - a["ns"]) / 1e9 for a, b in zip(marks, marks[1:])
              if a["event"] == "healthy" and b["event"] == "alive"]
     return {
         "seed": first["seed"], "etcd": first["etcd"], "tls": first["tls"], "nodes": first["nodes"],
@@ -114,6 +118,7 @@ def figures(directory, run, verdicts, problem):
         "sink_rejected_jobs": sum(w.verdict == "reject" and w.node != "late" for w in run.sink),
         "failover_s": failovers(faults, lives),
         "after_heal_s": percentiles(alive) if alive else None,
+        "never_after_heal": sum(e["event"] == "healthy" for e in run.events) - len(alive),
         "without_life_s": round(without_life(run.lines, ends[0]), 1) if run.lines else None,
         "false_stops": false_stops(faults, lives, run.events),
         "margins_ms": {"n": len(kept), "min": round(min(kept) * 1e3)} if kept else None,

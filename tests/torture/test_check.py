@@ -174,7 +174,8 @@ def test_figures(tmp_path):
     run["events"] = [
         {"event": "run", "ns": 0, "seed": 1, "etcd": "3.4", "tls": False, "nodes": 2, "peer": None},
         fault, {"event": "over", "id": 0, "name": "kill", "ns": 102 * MS},
-        {"event": "healthy", "ns": 150 * MS}, {"event": "alive", "ns": 160 * MS},
+        {"event": "healthy", "ns": 150 * MS}, {"event": "start", "ns": 151 * MS, "node": "a"},
+        {"event": "alive", "ns": 160 * MS}, {"event": "healthy", "ns": 170 * MS},
         {"event": "end", "ns": 60000 * MS}]
     directory = write(tmp_path, run)
     with open(os.path.join(directory, "onced-a.log"), "w") as log:
@@ -185,6 +186,7 @@ def test_figures(tmp_path):
     assert (f["elections"], f["launches"], f["overlaps"], f["sink_rejected"]) == (2, 2, 0, 1)
     assert f["failover_s"]["kill"]["max"] == 0.02
     assert f["margins_ms"] == {"n": 1, "min": 187}
+    assert f["never_after_heal"] == 1 and f["after_heal_s"]["max"] == 0.01
     assert f["false_stops"] == 0 and f["without_life_s"] == 59.7
     result = os.path.join(directory, "result.json")
     with open(result, "w") as out:
