@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <once/names.h>
 #include "base/duration.h"
 #include "base/escape.h"
 #include "base/number.h"
@@ -67,11 +68,7 @@ const struct config_type config_type_raw = {parse_raw, print_string, false};
 
 bool config_name_valid(const char *name)
 {
-	static const char first[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-	size_t n = strlen(name);
-
-	return n > 0 && n <= CONFIG_NAME_MAX && strchr(first, name[0]) &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == n;
+	return once_name_valid(name);
 }
 
 static int parse_name(const struct config_key *key, void *field, const char *text, char *why)

@@ -453,7 +453,7 @@ int once_elector_resign(struct once_elector *e, const char *to)
 {
 	if (e->core.role != ELECTION_LEADING && e->core.role != ELECTION_WAIT)
 		return -ENOTCONN;
-	if (to && !keys_name_valid(to))
+	if (to && !once_name_valid(to))
 		return -EINVAL;
 	(void)snprintf(e->reserve_to, sizeof(e->reserve_to), "%s", to ? to : "");
 	e->ask_resign = true;
@@ -509,9 +509,9 @@ static int config_check(const struct once_elector_config *config, char *message,
 		wrong = "prefix: expected a path like /onced, at most 200 bytes, no blanks";
 	else if (config->address && !is_text(config->address, KEYS_ADDRESS_MAX, true))
 		wrong = "address: expected one line of at most 255 bytes";
-	else if (!keys_name_valid(config->group))
+	else if (!once_name_valid(config->group))
 		wrong = "group: expected [a-z0-9][a-z0-9._-]{0,63}";
-	else if (!keys_name_valid(config->node))
+	else if (!once_name_valid(config->node))
 		wrong = "node: expected [a-z0-9][a-z0-9._-]{0,63}";
 	if (wrong) {
 		(void)snprintf(message, size, "%s", wrong);

@@ -10,15 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-bool keys_name_valid(const char *name)
-{
-	size_t n = name ? strlen(name) : 0;
-
-	if (n == 0 || n > 64 || strchr("._-", name[0]))
-		return false;
-	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == n;
-}
-
 /* What must be equal on every node, because a waiter relies on the timing of the one before it. The
  * key is in it so that two keys never share a group's state. */
 static int config_value(char **ret, const struct once_elector_config *config)

@@ -5,6 +5,7 @@
 #define ELECT_KEYS_H
 
 #include <once/elect.h>
+#include <once/names.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,9 +33,6 @@ struct keys {
 
 int keys_init(struct keys *keys, const struct once_elector_config *config);
 void keys_fini(struct keys *keys);
-
-/* [a-z0-9][a-z0-9._-]{0,63} */
-bool keys_name_valid(const char *name);
 
 /* epoch: who acquired, when by its clock (for people), and where its beats are. */
 struct keys_epoch {

@@ -58,10 +58,10 @@ static void names(void **state)
 		"a1234567890123456789012345678901234567890123456789012345678901234"};
 
 	for (size_t i = 0; i < LENGTH(good); i++)
-		check_case(good[i], keys_name_valid(good[i]));
+		check_case(good[i], once_name_valid(good[i]));
 	for (size_t i = 0; i < LENGTH(bad); i++)
-		check_case(bad[i], !keys_name_valid(bad[i]));
-	assert_false(keys_name_valid(NULL));
+		check_case(bad[i], !once_name_valid(bad[i]));
+	assert_false(once_name_valid(NULL));
 }
 
 static void key_names(void **state)

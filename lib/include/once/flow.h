@@ -1,0 +1,39 @@
+/* Flows: steps that are done one after the other, each once, resuming after the last that is done.
+ *Since 0.1.
+ *
+ * A step is a record of the ledger under ONCE_KEY_STEP. Beside them the flow remembers which list
+ *of steps it was opened with: going on with another list would be neither the old flow nor the new
+ *one.
+ *
+ *	once_flow_open(list's hash)	 -> DONE, or CHANGED
+ *	once_ledger_list(steps of it)	 -> which are done
+ *	for the others in order: once_ledger_begin(), run, once_ledger_end()
+ */
+#ifndef ONCE_FLOW_H
+#define ONCE_FLOW_H
+
+#include <once/ledger.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* result: once_ledger_result (CHANGED: opened before with the list of hash), or a negative errno.
+ */
+typedef void once_flow_fn(void *userdata, int result, const char *hash, const char *message);
+
+/* Opens the flow, or finds it open with the same list. hash: once_hash() over names and commands in
+ * order. term NULL: not guarded by leadership. -EINVAL: the name or the hash; -ENOMEM. */
+int once_flow_open(struct once_records *records, struct once_task **ret_task, const char *flow,
+	const char *hash, const struct once_term *term, once_flow_fn *fn, void *userdata);
+
+/* Forgets the flow and all its steps, so that it can be run anew: an operator's decision. result
+ * DONE, also when there was none; CHANGED: a step is begun without an end, and force is false. */
+int once_flow_forget(struct once_records *records, struct once_task **ret_task, const char *flow,
+	bool force, once_flow_fn *fn, void *userdata);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
