@@ -22,7 +22,8 @@ void config_report(struct config_draft *draft, const struct config_origin *origi
 	va_end(args);
 	draft->n_errors++;
 	if (origin->flag) {
-		fprintf(draft->errors, "onced: %s: %s\n", origin->flag, why);
+		fprintf(draft->errors, "%s: %s: %s\n", draft->program ? draft->program : "onced",
+			origin->flag, why);
 		return;
 	}
 	(void)escape_line(file, sizeof(file), origin->file, strlen(origin->file));

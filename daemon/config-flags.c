@@ -49,7 +49,8 @@ static bool is_file_by_mistake(struct config_draft *draft, const struct options_
 {
 	struct config_origin from = {.flag = setting->origin};
 
-	if (strcmp(setting->origin, "--key") != 0 || access(setting->value, F_OK) < 0)
+	if (strcmp(setting->section, "Election") != 0 ||
+		strcmp(setting->origin, "--key") != 0 || access(setting->value, F_OK) < 0)
 		return false;
 	config_report(draft, &from, NULL,
 		"names a file, expected the leader key in etcd, such as /leader; the client "

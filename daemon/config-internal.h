@@ -6,6 +6,7 @@
  *   config-draft.c  error lines, one assignment
  *   config-file.c   INI files to assignments
  *   config-flags.c  settings of onced run to assignments
+ *   config-client.c what a program that only talks to etcd needs of all this
  *   config-check.c  defaults, and the rules between keys
  *   config-job.c    the same for one job
  *   config-print.c  --check */
@@ -59,6 +60,7 @@ struct config_draft {
 	struct config config; /* first: the table's offsets count from here */
 	struct config_origin origins[CONFIG_KEYS_MAX];
 	FILE *errors;
+	const char *program; /* begins the line of a wrong flag; NULL: onced */
 	size_t n_errors;
 	bool for_fuzzing; /* read no file but the text given */
 };

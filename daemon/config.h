@@ -88,6 +88,11 @@ struct config {
  * -n does not change what is loaded. */
 int config_load(const struct options *options, struct config *ret, FILE *errors);
 
+/* The same for a program that only talks to etcd: options->file (NULL: none) is read without its
+ * jobs, and the settings go before it. program begins the lines about flags. */
+int config_load_client(const struct options *options, const char *program, struct config *ret,
+	FILE *errors);
+
 /* Zeroes secrets and frees everything; *config is empty afterwards. An empty one is fine. */
 void config_free(struct config *config);
 

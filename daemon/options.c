@@ -138,8 +138,8 @@ static const char *take_argument(struct parser *p, const char *attached)
 }
 
 /* A repeated flag replaces its earlier value, so the array cannot overflow. */
-static void add_setting(struct options *options, const char *origin, const char *section,
-	const char *key, const char *value)
+void options_set(struct options *options, const char *origin, const char *section, const char *key,
+	const char *value)
 {
 	size_t i = 0;
 
@@ -163,7 +163,7 @@ static int parse_setting(struct parser *p)
 		if (!value)
 			return usage_error(
 				"%s: expected an argument, %s", flags[i].name, flags[i].argument);
-		add_setting(p->options, flags[i].name, flags[i].section, flags[i].key, value);
+		options_set(p->options, flags[i].name, flags[i].section, flags[i].key, value);
 		return 0;
 	}
 	return 1;
@@ -252,14 +252,13 @@ static int parse_word(struct parser *p)
 	return r == 1 ? unknown(options, word) : r;
 }
 
-static void add_variables(struct options *options)
+void options_set_from_environment(struct options *options)
 {
-	add_setting(options, "--endpoints (default)", "Etcd", "Endpoints", "127.0.0.1:2379");
 	for (size_t i = 0; i < COUNT(variables); i++) {
 		const char *value = getenv(variables[i].name);
 
 		if (value && *value)
-			add_setting(options, variables[i].name, variables[i].section,
+			options_set(options, variables[i].name, variables[i].section,
 				variables[i].key, value);
 	}
 }
@@ -278,7 +277,8 @@ int options_parse(int argc, char **argv, struct options *ret)
 	if (argc > 1 && strcmp(argv[1], "run") == 0) {
 		ret->run = true;
 		p.at++;
-		add_variables(ret);
+		options_set(ret, "--endpoints (default)", "Etcd", "Endpoints", "127.0.0.1:2379");
+		options_set_from_environment(ret);
 	}
 	for (; r == 0 && !ret->done && p.at < argc; p.at++) {
 		if (strcmp(argv[p.at], "--") == 0 && ret->run) {

@@ -39,6 +39,12 @@ struct options {
 	size_t n_settings;
 };
 
+/* For other programs with the same flags: one more setting (a repeated origin replaces the earlier
+ * one), and those of ETCDCTL_ENDPOINTS and so on. */
+void options_set(struct options *options, const char *origin, const char *section, const char *key,
+	const char *value);
+void options_set_from_environment(struct options *options);
+
 /* 0, or the exit code (EXIT_USAGE) after one line on stderr. Does not touch argv. */
 int options_parse(int argc, char **argv, struct options *ret);
 
