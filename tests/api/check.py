@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Who may include what, and which functions nobody calls.
 
-    check.py layers ROOT      every #include in lib/ and daemon/ against the layers of HACKING.md
+    check.py layers ROOT      every #include in lib/, daemon/ and tools/ against the layers of HACKING.md
     check.py calls ROOT       functions that are banned, or that a library has no business with
     check.py self-test ROOT   plants each kind of violation in a copy and expects it to be found
 
@@ -24,6 +24,7 @@ wchar.h
 """.split())
 # What a pure function may need: types and memory functions.
 PURE = {"limits.h", "stdbool.h", "stddef.h", "stdint.h", "string.h", "inttypes.h"}
+TOPS = ("lib", "daemon", os.path.join("tools", "oncectl"))
 GUARDIAN = r"daemon/(guardian|tree|runs|spawn|deadline|link-io|notify|memory)[a-z-]*\.[ch]"
 
 # First match decides: which files, which libc headers, what else.
@@ -43,6 +44,10 @@ LAYERS = [
     (r"daemon/agent\.c", LIBC, r"base/|once/|daemon/|ev\.h"),
     (r"daemon/config-file\.c", LIBC, r"base/|once/|daemon/|ini\.h"),
     (r"daemon/.*", LIBC, r"base/|once/|daemon/|core/(schedule|zone|civil)\.h"),
+    (r"tools/oncectl/connect\.c", LIBC, r"base/|once/|tools/oncectl/|ev\.h"),
+    # Of the elector what it keeps in etcd, of the daemon how it is configured.
+    (r"tools/oncectl/.*", LIBC,
+     r"base/|core/|once/|elect/keys\.h|daemon/(config|options|timing)\.h|tools/oncectl/"),
 ]
 
 # They overrun, keep hidden state, hide errors, or run a shell.
@@ -64,7 +69,7 @@ NOISE = re.compile(
 
 def sources(root):
     found = []
-    for top in ("lib", "daemon"):
+    for top in TOPS:
         for directory, _, names in os.walk(os.path.join(root, top)):
             found += [os.path.relpath(os.path.join(directory, n), root)
                       for n in names if n.endswith((".c", ".h"))]
@@ -157,6 +162,8 @@ PLANTS = [
     (layers, "lib/record/keys.c", "#include <cjson/cJSON.h>", "cJSON"),
     (layers, "lib/elect/view.c", '#include "record/code.h"', "record/code.h"),
     (layers, "lib/other/new.c", "", "no layer"),
+    (layers, "tools/oncectl/output.c", '#include "daemon/guardian.h"', "daemon/guardian.h"),
+    (layers, "tools/oncectl/output.c", "#include <ev.h>", "ev.h"),
     (calls, "lib/base/buf.c", "void f(char *a) { strcpy(a, a); }", "strcpy"),
     (calls, "daemon/log.c", "int f(const char *a) { return atoi (a); }", "atoi"),
     (calls, "daemon/service.c", "char *(*f)(char *, const char *) = strtok;", "strtok"),
@@ -182,7 +189,7 @@ HARMLESS = [
 def plant(check, root, path, text):
     """What the check says of a copy in which this text was added to that file."""
     with tempfile.TemporaryDirectory() as copy:
-        for top in ("lib", "daemon"):
+        for top in TOPS:
             shutil.copytree(os.path.join(root, top), os.path.join(copy, top))
         os.makedirs(os.path.dirname(os.path.join(copy, path)), exist_ok=True)
         with open(os.path.join(copy, path), "a", encoding="utf-8") as file:

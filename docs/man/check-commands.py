@@ -1,0 +1,53 @@
+#!/usr/bin/python3
+"""check-commands.py ONCECTL DIRECTORY: does oncectl(1) name every command with its sentence, every flag
+of each, and nothing that does not exist?"""
+import os
+import re
+import subprocess
+import sys
+
+
+def help_of(program, *words):
+    return subprocess.run([program, "help", *words], check=True, timeout=20, stdout=subprocess.PIPE,
+                          text=True).stdout
+
+
+def commands(program):
+    part = help_of(program).split("commands:\n")[1].split("\n\n")[0]
+    return [re.match(r"  ([a-z-]+)", line).group(1) for line in part.splitlines()]
+
+
+def flags(text):
+    return set(re.findall(r"(?<![\w-])(--[a-z][a-z-]*)", text))
+
+
+def main(program, directory):
+    path = os.path.join(directory, "oncectl.1.scd")
+    with open(path, encoding="utf-8") as file:
+        page = file.read().replace("\\", "")
+    part = page.split("\n# COMMANDS\n")[1].split("\n# ")[0]
+    entries = {m.group(1): m.group(0)
+               for m in re.finditer(r"^\*([a-z-]+)\*.*\n(?:\t.*\n|\n(?=\t))*", part, re.M)}
+    wrong = []
+    for name in commands(program):
+        text = entries.pop(name, None)
+        if text is None:
+            wrong.append("%s is missing" % name)
+            continue
+        own = help_of(program, name)
+        told = own.split("\nflags, beside")[1] if "\nflags, beside" in own else ""
+        shown = set(re.findall(r"^  (--[a-z-]+)", told, re.M))
+        wrong += ["%s: %s is missing" % (name, flag) for flag in sorted(shown - flags(text))]
+        summary = own.split("\n")[1]
+        if summary.lower() not in " ".join(text.lower().split()):
+            wrong.append("%s: does not say: %s" % (name, summary))
+    wrong += ["%s does not exist" % name for name in entries]
+    general = help_of(program).split("\nflags:\n")[1]
+    wrong += ["%s is missing" % flag for flag in sorted(flags(general) - flags(page))]
+    for line in wrong:
+        print("%s: %s" % (path, line))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

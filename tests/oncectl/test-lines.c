@@ -1,0 +1,132 @@
+/* Every refusal of the command line is one line on standard error, nothing on standard output, and
+ * its exit code; nothing of it needs etcd. */
+#include "../unit/unit.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct told {
+	int code;
+	char out[4096], err[4096];
+};
+
+static void read_all(int fd, char *text, size_t size)
+{
+	size_t n = 0;
+	ssize_t r;
+
+	while (n + 1 < size && (r = read(fd, text + n, size - 1 - n)) > 0)
+		n += (size_t)r;
+	text[n] = '\0';
+	(void)close(fd);
+}
+
+/* The words of line are separated by blanks; '_' inside a word stands for one. */
+static void call(const char *line, struct told *ret)
+{
+	char *words[32] = {(char *)"oncectl"}, copy[512], *at = copy;
+	int out[2], err[2], status, n = 1;
+	pid_t pid;
+
+	(void)snprintf(copy, sizeof(copy), "%s", line);
+	while (*at && n < 31) {
+		words[n++] = at;
+		for (; *at && *at != ' '; at++)
+			if (*at == '_')
+				*at = ' ';
+		if (*at)
+			*at++ = '\0';
+	}
+	assert_int_equal(pipe(out), 0);
+	assert_int_equal(pipe(err), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void)dup2(out[1], 1);
+		(void)dup2(err[1], 2);
+		(void)alarm(20);
+		execv(ONCECTL, words);
+		_exit(127);
+	}
+	(void)close(out[1]);
+	(void)close(err[1]);
+	read_all(out[0], ret->out, sizeof(ret->out));
+	read_all(err[0], ret->err, sizeof(ret->err));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	ret->code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void refused(void **state)
+{
+	static const struct {
+		const char *line;
+		int code;
+		const char *said; /* must be in the line */
+	} cases[] = {
+		{"", 2, "expected a command"},
+		{"nonsense", 2, "nonsense: there is no such command"},
+		{"stat\x1b[31m", 2, "stat\\x1b[31m"},
+		{"status extra", 2, "unexpected word \"extra\""},
+		{"status --nonsense", 2, "--nonsense: unknown option"},
+		{"status --nonsense=secret", 2, "--nonsense: unknown option"},
+		{"--password=x status", 2, "--password-file"},
+		{"--insecure-skip-tls-verify status", 2, "--cacert"},
+		{"status --endpoints", 2, "--endpoints: expected an argument"},
+		{"status --endpoints=", 2, "--endpoints: expected an argument"},
+		{"status --endpoints ftp://x:1", 2, "ftp://x:1"},
+		{"status --endpoints 127.0.0.1", 2, "has no port"},
+		{"status --endpoints http://192.0.2.1:2379", 2, "without encryption"},
+		{"status --cacert /nonexistent/ca", 2, "/nonexistent/ca"},
+		{"status --user a:b", 2, "a password does not belong here"},
+		{"status --prefix onced", 2, "onced"},
+		{"status --prefix /", 2, "bad etcd key"},
+		{"status --leader /onced/x --prefix /onced", 2, "overlap"},
+		{"status --command-timeout 5", 2, "bad duration"},
+		{"status --command-timeout 0s", 2, "out of range"},
+		{"status -w yaml", 2, "unknown format \"yaml\""},
+		{"status --json=1", 2, "unknown option"},
+		{"status --group ../x", 2, "bad name"},
+		{"status --group A", 2, "bad name"},
+		{"--config /nonexistent/onced.conf status", 78, "/nonexistent/onced.conf"},
+		{"help nonsense", 2, "nonsense"},
+		{"help status more", 2, "too many words"},
+	};
+	struct told told;
+
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		call(cases[i].line, &told);
+		if (told.code != cases[i].code || !strstr(told.err, cases[i].said) || told.out[0] ||
+			strchr(told.err, '\n') != told.err + strlen(told.err) - 1)
+			fail_msg(
+				"oncectl %s: exit %d, \"%s\", expected %d and one line with \"%s\"",
+				cases[i].line, told.code, told.err, cases[i].code, cases[i].said);
+		assert_null(strstr(told.err, "secret"));
+	}
+}
+
+static void helped(void **state)
+{
+	static const char *const lines[] = {
+		"help", "--help", "-h", "help status", "status --help", "--version", "help help"};
+	struct told told;
+
+	for (size_t i = 0; i < LENGTH(lines); i++) {
+		call(lines[i], &told);
+		check_case(lines[i], told.code == 0 && told.out[0] && !told.err[0]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(refused), cmocka_unit_test(helped)};
+
+	/* What a developer's shell may hold. */
+	(void)unsetenv("ETCDCTL_ENDPOINTS");
+	(void)unsetenv("ETCDCTL_CACERT");
+	(void)unsetenv("ETCDCTL_CERT");
+	(void)unsetenv("ETCDCTL_KEY");
+	(void)unsetenv("ETCDCTL_USER");
+	(void)unsetenv("ETCDCTL_PASSWORD");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
