@@ -49,9 +49,9 @@ static bool names_valid(const struct once_run *run)
 static bool numbers_valid(const struct once_run *run)
 {
 	return run->token >= 0 && run->exit_code >= 0 && run->exit_code <= 255 &&
-	       run->exit_signal >= 0 && run->exit_signal <= 64 && run->user_us >= 0 && run->system_us >= 0 &&
-	       run->max_rss_kib >= 0 && run->count >= 0 && run->live_ms >= 0 &&
-	       run->output_size >= 0;
+	       run->exit_signal >= 0 && run->exit_signal <= 64 && run->user_us >= 0 &&
+	       run->system_us >= 0 && run->max_rss_kib >= 0 && run->count >= 0 &&
+	       run->live_ms >= 0 && run->output_size >= 0;
 }
 
 static bool times_valid(const struct once_run *run)

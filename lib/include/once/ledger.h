@@ -34,6 +34,7 @@ struct once_task;
 /* Strings are copied. Zero means the default. */
 struct once_records_config {
 	const char *prefix;	    /* "/onced" */
+	enum once_lane lane;	    /* ONCE_LANE_BULK where the client also carries an election */
 	int64_t attempt_timeout_ns; /* of each request, default 2 s */
 	int64_t settle_timeout_ns;  /* until an operation gives up, default 30 s */
 };
@@ -187,9 +188,10 @@ int once_ledger_decide(struct once_records *records, struct once_task **ret_task
 
 struct once_row {
 	struct once_key key;
+	struct once_bytes text, value; /* the key and the value as they are in etcd */
 	int64_t create_revision, mod_revision;
 	const struct once_run *run; /* NULL: not readable, error says why */
-	int error;
+	int error; /* also -EINVAL: below the prefix, but no key of the kind; key is empty then */
 };
 
 /* Non-zero ends the list with that code. The row is borrowed. */
