@@ -10,16 +10,19 @@ MESON  ?= meson
 MINUTES ?= 10
 SEED    ?=
 ETCD    ?= 3.4
+TLS     ?=
 NODES   ?= 3
 PEER    ?=
 OUT     ?=
+# swarm
+SEEDS ?=
 # bench
 RUNS ?= 5
 # fuzz: seconds for each target
 SECONDS ?= 60
 
 .DEFAULT_GOAL := build
-.PHONY: build help deps test demo bench torture mutants model install up down fuzz asan clean
+.PHONY: build help deps test demo bench torture swarm mutants model install up down fuzz asan clean
 
 build: $(BUILD)/build.ninja  ## compile everything into build/
 	@ninja --quiet -C $(BUILD) -j $(JOBS)
@@ -47,15 +50,19 @@ bench:  ## measure against etcdctl and write docs/benchmarks.md; RUNS=5, CHECK=1
 	@$(MAKE) --no-print-directory build
 	@$(PYTHON) tests/bench/bench.py --onced $(BUILD)/daemon/onced --runs $(RUNS) $(if $(CHECK),--check)
 
-torture:  ## real daemons, real etcd, random faults, a judge; MINUTES=10 SEED=... ETCD=3.4|3.5 NODES=3
+torture:  ## real daemons, real etcd, random faults, a judge; MINUTES=10 SEED=... ETCD=3.4|3.5 TLS=yes|no NODES=3
 	@tools/deps.sh build test
 	@$(MAKE) --no-print-directory build
 	@$(PYTHON) tests/torture/torture.py --build $(BUILD) --minutes $(MINUTES) --etcd $(ETCD) \
 		--nodes $(NODES) $(if $(SEED),--seed $(SEED)) $(if $(OUT),--out $(OUT)) \
-		$(if $(PEER),--peer $(PEER))
+		$(if $(TLS),--tls $(TLS)) $(if $(PEER),--peer $(PEER))
 
-mutants: build  ## break each rule of the election; the simulator must catch all; SEEDS=20000
-	@tests/sim/mutants.sh $(BUILD) $(SEEDS)
+swarm: build  ## random schedules in the simulator, on all processors; SEEDS=100000 SEED=0 OUT=file.json
+	@$(PYTHON) tests/sim/swarm.py $(BUILD) --jobs $(JOBS) --seeds $(or $(SEEDS),100000) \
+		--first $(or $(SEED),0) $(if $(OUT),--out $(OUT))
+
+mutants: build  ## break each rule of the election; the simulator must catch all; SEEDS=20000 OUT=file.json
+	@$(PYTHON) tests/sim/mutants.py $(BUILD) --seeds $(or $(SEEDS),20000) $(if $(OUT),--out $(OUT))
 
 model:  ## search every state of the protocol's model, two minutes; and break each of its rules
 	@tools/deps.sh build test
