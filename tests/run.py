@@ -6,15 +6,18 @@ the machine lacks something, which is a skip with its reason. The last line is t
 is 1 when anything failed.
 """
 import argparse
+import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-STAGES = ("scripts", "build", "meson", "warnings", "asan", "integration")
+STAGES = ("scripts", "build", "meson", "warnings", "asan", "integration", "torture")
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:abort_on_error=1",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
@@ -81,7 +84,7 @@ def meson_suite(prefix):
     def name_of(suite, case):
         text = suite if " / " in suite else case.get("name", "")
         head = text.split(" / ")[0]
-        return prefix + (head.split(":")[1].split("+")[0] if ":" in head else "other")
+        return prefix + (head.split(":")[1].split("+")[-1] if ":" in head else "other")
     return name_of
 
 
@@ -161,6 +164,27 @@ class Runner:
             "classname", "").endswith(daemons) else "harness")
         if code and not (seen and code == 1):
             self.counts.add("integration", failed=1, note="pytest exited with %d" % code)
+
+    def stage_torture(self):
+        """Three minutes of `make torture`: each invariant is a test, and so is that it came to its end."""
+        keep = os.path.join(tempfile.mkdtemp(prefix="onced-smoke-"), "record")
+        code = run([sys.executable, "tests/torture/torture.py", "--smoke", "--build", self.options.build,
+                    "--out", keep], 900, {"PYTHONDONTWRITEBYTECODE": "1"})
+        try:
+            with open(os.path.join(keep, "result.json")) as file:
+                result = json.load(file)
+        except (OSError, ValueError):
+            result = {"verdicts": [], "lacks": {}}
+        for verdict in result["verdicts"]:
+            said = verdict["problem"] or verdict["skipped"]
+            self.counts.add("torture", not said, bool(verdict["problem"]), bool(verdict["skipped"]),
+                            note="%s: %s" % (verdict["number"], said) if said else None)
+        for name, why in result["lacks"].items():
+            self.counts.add("torture", skipped=1, note="skipped fault %s: %s" % (name, why))
+        self.counts.add("torture", code == 0, code != 0,
+                        note="exit %d, its record is in %s" % (code, keep) if code else None)
+        if not code:
+            shutil.rmtree(os.path.dirname(keep), ignore_errors=True)
 
 
 def main():

@@ -11,7 +11,7 @@ import os
 import subprocess
 
 import procs
-from cluster import wait_for
+from cluster import ClusterError, wait_for
 
 
 def available():
@@ -20,7 +20,7 @@ def available():
         return "network namespaces need root"
     try:
         net = Net(["probe"], 1)
-    except (OSError, subprocess.SubprocessError, RuntimeError) as error:
+    except (OSError, subprocess.SubprocessError, RuntimeError, ClusterError) as error:
         return "no network namespaces here: %s" % error
     net.close()
     return None

@@ -23,7 +23,9 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 import checker  # noqa: E402
 
-BOUND = 10.0     # seconds: 2 * LeaseTTL + 4 of profile fast, from the moment at which etcd is healthy
+# Seconds: 2 * LeaseTTL + 4 of profile fast, from the moment at which etcd is healthy. A run that was told
+# another bound says so in its first event.
+BOUND = 10.0
 GROUP = "/onced/g/default/"
 
 Write = collections.namedtuple("Write", "ns verdict token node pid greatest")
@@ -139,12 +141,15 @@ def clean_means_dead(run):
 
 
 def alive_after_heal(run):
+    bound = run.events[0].get("bound", BOUND) if run.events else BOUND
     times = sorted(line.ns for line in run.lines)
     for event in run.events:
         if event["event"] == "healthy":
             at = bisect.bisect_right(times, event["ns"])
             waited = (times[at] - event["ns"]) / 1e9 if at < len(times) else None
-            if waited is None or waited > BOUND:
+            if waited is None and run.events[-1]["ns"] - event["ns"] < bound * 1e9:
+                continue  # the record ends before the bound does
+            if waited is None or waited > bound:
                 return "no life for %s after everything was healed at %.3f s" % (
                     "ever" if waited is None else "%.1f s" % waited, event["ns"] / 1e9)
     return None
@@ -154,7 +159,7 @@ CHECKS = [("I1", "lives of different tokens never overlap", lives_apart, None),
           ("I2", "tokens the sink accepted never fall", sink_monotonic, None),
           ("I7", "nothing of an old term is written", no_old_writes, "watch"),
           ("I8", "clean names only the dead", clean_means_dead, "watch"),
-          ("L", "a life within %g s after each heal" % BOUND, alive_after_heal, None)]
+          ("L", "a life soon after each heal", alive_after_heal, None)]
 
 
 def verdicts(run):

@@ -352,7 +352,16 @@ TABLE = [
     ("log reader blocked", 2, blocked_log),
     ("late work", 3, late_work),
 ]
+# What a fault needs of the machine (ground.NEEDS).
+NEEDS = {cut_all: "net", cut_one: "net", cut_direction: "net", disk_stall: "disks",
+         disk_full: "mounts", read_only: "mounts"}
 # What a peer has no part for is done to the whole of it.
 PEER = [row for row in TABLE if not row[0].startswith(("operator: deletes", "operator: overwrites",
                                                        "runtime", "kill -9 agent", "kill -9 guardian",
                                                        "SIGSTOP agent", "SIGSTOP guardian"))]
+
+
+def possible(table, lacks):
+    """The rows that can be done where that is missing, and (name, why) of the others."""
+    kept = [row for row in table if NEEDS.get(row[2]) not in lacks]
+    return kept, [(row[0], lacks[NEEDS[row[2]]]) for row in table if row not in kept]

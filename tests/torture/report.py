@@ -1,21 +1,24 @@
 #!/usr/bin/python3
 """The safety report from the results of torture runs.
 
-    report.py result.json... [--note TEXT]... > docs/safety-report.md
+    report.py DIRECTORY... [--swarm FILE] [--mutants FILE] [--note TEXT]... > docs/safety-report.md
 
-A note says what is known about a verdict that is not good; it changes none.
+A DIRECTORY is what `make torture OUT=` kept (or the result.json in it); the files are what `make swarm
+OUT=` and `make mutants OUT=` wrote. A note says what is known about a verdict that is not good; it
+changes none.
 """
 import argparse
 import collections
 import json
+import os
+import sys
 
 
-def load(paths):
-    results = []
-    for path in paths:
-        with open(path) as file:
-            results.append(json.load(file))
-    return results
+def load(path):
+    if os.path.isdir(path):
+        path = os.path.join(path, "result.json")
+    with open(path) as file:
+        return json.load(file)
 
 
 def total(results, name):
@@ -96,19 +99,58 @@ def kinds(results):
         (name, count[name], refused[name] or "") for name in sorted(set(count) | set(refused))])
 
 
-def report(results, notes=()):
+def simulated(swarm, mutants):
+    """What the simulator found, and whether it finds anything at all."""
+    out = ["## Simulator", ""]
+    if swarm:
+        f, faults = swarm["swarm"], swarm["faults"]
+        out += [table(["schedules", "faults", "elections", "jobs", "virtual hours", "overlaps", "seconds"], [
+            (f["schedules"], sum(faults.values()), f["elections"], f["jobs"],
+             "%.0f" % f["virtual hours"], f["overlaps"], f["seconds"])]), "",
+            "Seeds %d to %d, the daemon's own core against a model of etcd with its known faults" % (
+                f["first"], f["first"] + f["schedules"] - 1), "(`make swarm SEEDS=%d%s`)." % (
+                f["schedules"], " SEED=%d" % f["first"] if f["first"] else ""), ""]
+    if mutants:
+        rows = mutants["mutants"]
+        caught = sum(row["seed"] is not None for row in rows)
+        out += ["**Mutants caught: %d of %d** (`make mutants`).%s" % (
+            caught, len(rows), "" if caught == len(rows) else " Not all."), "",
+            table(["rule broken in the core", "first seed", "what the simulator says"], [
+                (row["name"], "**escaped**" if row["seed"] is None else row["seed"], row["shown"])
+                for row in rows]), ""]
+    return out
+
+
+def per_version(results):
+    """What each etcd was given."""
+    rows = collections.OrderedDict()
+    for result in sorted(results, key=who):
+        row = rows.setdefault(who(result), collections.Counter())
+        row.update(seeds=1, minutes=result["minutes"], faults=sum(result["faults"].values()),
+                   elections=result["elections"] or 0, launches=result["launches"],
+                   overlaps=result["overlaps"], clashes=result["clashes"],
+                   refused=result["sink_rejected"])
+    names = ["seeds", "minutes", "faults", "elections", "launches", "overlaps", "clashes", "refused"]
+    return table(["on"] + names[:-1] + ["writes the sink refused"], [
+        [name] + ["%.1f" % row[n] if n == "minutes" else row[n] for n in names]
+        for name, row in rows.items()])
+
+
+def report(results, notes=(), swarm=None, mutants=None):
     ours, peers = [r for r in results if not r["peer"]], [r for r in results if r["peer"]]
     out = ["# Safety report", "",
            "Made by `tests/torture/report.py` from the runs below: real daemons with profile `fast`, three",
            "members of etcd, at most two faults at once, everything healed once a minute. How it is judged",
            "is in `tests/torture/check.py`; all times are of one kernel's clock.", ""]
     if ours:
-        out += [table(["", "onced"], sums(ours)), "", "## Verdicts", "", judgements(ours), "",
+        out += [table(["", "onced"], sums(ours)), "", per_version(ours), "", "## Verdicts", "", judgements(ours), "",
                 *[line for note in notes for line in (note, "")], "## Failover", "",
                 "From a fault that came alone to the next term's first line, where nothing came between;",
                 "p50 and p99 run by run. Faults that do not end a term are in here when one ended all the",
                 "same, or was ended by what came later.", "", merged_failovers(ours), "",
                 "## Faults", "", kinds(ours), ""]
+    if swarm or mutants:
+        out += simulated(swarm, mutants)
     for peer in peers:
         out += ["## %s under the same nemesis" % peer["peer"], "",
                 "Without the faults it has no part for. Its job is killed when it dies, which it does not",
@@ -130,7 +172,14 @@ def report(results, notes=()):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("results", nargs="+")
+    parser.add_argument("results", nargs="+", metavar="DIRECTORY")
+    parser.add_argument("--swarm")
+    parser.add_argument("--mutants")
     parser.add_argument("--note", action="append", default=[])
     options = parser.parse_args()
-    print(report(load(options.results), options.note))
+    try:
+        files = [load(path) for path in options.results]
+        extra = [load(path) if path else None for path in (options.swarm, options.mutants)]
+    except (OSError, ValueError) as error:
+        sys.exit("report: %s" % error)
+    print(report(files, options.note, *extra))

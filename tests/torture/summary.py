@@ -99,6 +99,7 @@ def figures(directory, run, verdicts, problem):
         "peer": first["peer"], "problem": problem,
         "minutes": round((ends[0] - first["ns"]) / 60e9, 1),
         "faults": dict(collections.Counter(name for _, _, name, _ in faults)),
+        "lacks": {e["name"]: e["why"] for e in run.events if e["event"] == "lacks"},
         "not_done": dict(collections.Counter(e["name"] for e in run.events
                                              if e["event"] == "not-done")),
         "proxies": next(({k: v for k, v in e.items() if k not in ("event", "ns")}

@@ -111,7 +111,8 @@ PLANTED = {
         ("I8", "token 5", "watch",
          lambda old: [dict(c, ns=99 * MS) if c["revision"] == 8 else c for c in old]),
     "no life after a heal":
-        ("L", "for ever", "events", lambda old: [{"event": "healthy", "ns": 400 * MS}]),
+        ("L", "for ever", "events", lambda old: [{"event": "healthy", "ns": 400 * MS},
+                                                  {"event": "closed", "ns": 60000 * MS}]),
 }
 
 
@@ -131,6 +132,14 @@ def test_a_life_too_late_after_a_heal(tmp_path):
     run["events"] = [{"event": "healthy", "ns": 300 * MS}, {"event": "healthy", "ns": 10 * MS}]
     run["history"] = lives((late + 400, late + 500, "b", 9, 2))
     assert "L" in failures(tmp_path, run)
+    run["events"].insert(0, {"event": "run", "ns": 0, "bound": 60})
+    assert failures(tmp_path, run) == {}
+
+
+def test_a_record_that_ends_before_the_bound(tmp_path):
+    run = good()
+    run["events"] = [{"event": "healthy", "ns": 400 * MS}, {"event": "closed", "ns": 900 * MS}]
+    assert failures(tmp_path, run) == {}
 
 
 @pytest.mark.parametrize("change", [
@@ -191,6 +200,17 @@ def test_figures(tmp_path):
     result = os.path.join(directory, "result.json")
     with open(result, "w") as out:
         json.dump(f, out)
-    report = subprocess.run([sys.executable, os.path.join(HERE, "report.py"), result], timeout=30,
+    swarm, mutants = os.path.join(directory, "swarm"), os.path.join(directory, "mutants")
+    with open(swarm, "w") as out:
+        json.dump({"swarm": {"schedules": 7000, "elections": 3, "jobs": 2, "virtual hours": 1.0, "first": 0,
+                             "overlaps": 0, "seconds": 2.5}, "faults": {"pause": 40, "freeze": 2}}, out)
+    with open(mutants, "w") as out:
+        json.dump({"mutants": [{"name": "no-wait", "seed": 1, "shown": "I1"},
+                               {"name": "no-drift", "seed": None, "shown": "not within 9"}]}, out)
+    report = subprocess.run([sys.executable, os.path.join(HERE, "report.py"), directory, result,
+                             "--swarm", swarm, "--mutants", mutants], timeout=30,
                             stdout=subprocess.PIPE, text=True)
     assert report.returncode == 0 and "| overlaps | 0 |" in report.stdout
+    assert "| etcd 3.4, plaintext | 2 | 2.0 | 2 | 4 | 4 | 0 | 0 | 2 |" in report.stdout
+    assert "| 7000 | 42 | 3 | 2 | 1 | 0 | 2.5 |" in report.stdout
+    assert "caught: 1 of 2" in report.stdout and "| no-drift | **escaped** |" in report.stdout

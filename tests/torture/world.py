@@ -9,8 +9,7 @@ import threading
 import checker
 import procs
 from cluster import Cluster, ClusterError, PortBlock, clean_environment, wait_for
-from mounts import Mounts
-from net import Net
+from ground import enter, make_mounts, make_net
 from node import Node, now_ns
 from observer import Observer
 from proxy import Proxy
@@ -30,7 +29,7 @@ class DiskCluster(Cluster):
 
     def __init__(self, directory, mounts, tls, bindir, net):
         super().__init__(directory, MEMBERS, tls, bindir, net.addresses,
-                         ["nsenter", *mounts.prefix[1:], *net.hub.prefix[1:]],
+                         enter(mounts.prefix, net.hub.prefix),
                          extra=["--quota-backend-bytes", str(QUOTA), "--snapshot-count", "2000"])
         self.mounts = mounts
         self.disks = [member.data + ".disk" for member in self.members]
@@ -78,13 +77,14 @@ class LogPipe:
 class TortureNode(Node):
     """A node whose log goes through a pipe and whose job is drawn anew at every start."""
 
-    kinds = JOBS
-
     def __init__(self, world, name, endpoints, prefix):
         super().__init__(name, world.directory, world.onced, [], [], prefix)
         self.world, self.endpoints = world, endpoints
         self.pipe = LogPipe(self.log)
         self.kind, self.due, self.held = "plain", None, False
+
+    def kinds(self):
+        return [kind for kind in JOBS if kind[0] not in self.world.without_jobs]
 
     def _credentials(self, ca, cert, key):
         tls = self.world.cluster.tls
@@ -92,7 +92,7 @@ class TortureNode(Node):
 
     def start(self):
         world = self.world
-        self.kind, job, flags = world.chance.choice(self.kinds)
+        self.kind, job, flags = world.chance.choice(self.kinds())
         self.flags = ["--endpoints", self.endpoints, "--key", KEY, "--profile", "fast",
                       "--allow-plaintext",
                       *self._credentials("--cacert", "--cert", "--key-file"), *flags]
@@ -109,7 +109,8 @@ class PeerNode(TortureNode):
     """etcdctl lock. Its job is a well-behaved one that at least dies with it, which is more than it does
     by itself."""
 
-    kinds = JOBS[:1]
+    def kinds(self):
+        return JOBS[:1]
 
     def command(self):
         program = self.world.cluster.etcdctl_command()[len(self.world.cluster.prefix)]
@@ -155,8 +156,9 @@ class World:
         self.sink = os.path.join(self.directory, "sink")
         self.tail, self.nodes, self.proxies, self.spinners = Tail(self.history), {}, {}, []
         self.stalls, self.blocks, self.cluster, self.net, self.observer = {}, [], None, None, None
-        self.space_is_short = False
-        self.mounts = Mounts()
+        self.space_is_short, self.lacks = False, options.lacks
+        self.without_jobs, self.patience = options.without_jobs, options.patience
+        self.mounts = make_mounts(self.lacks)
         try:
             self._build(options, tls, bindir)
         except BaseException:
@@ -165,21 +167,20 @@ class World:
 
     def _build(self, options, tls, bindir):
         names = ["abcdefgh"[i] for i in range(options.nodes)]
-        self.net = Net(names, MEMBERS)
+        self.net = make_net(self.lacks, names, MEMBERS)
         self.cluster = DiskCluster(os.path.join(self.directory, "etcd"), self.mounts, tls, bindir,
                                    self.net)
-        self.cluster.start(40)
+        self.cluster.start(40 * self.patience)
         self.observer = Observer(self.cluster, os.path.join(self.directory, "watch"))
-        ports = PortBlock()
-        self.blocks.append(ports)
-        for number, name in enumerate(names):
-            port = ports.base + 1 + number
-            links = [("%s:%d" % (address, port), member.endpoint)
-                     for address, member in zip(self.net.addresses, self.cluster.members)]
+        for name in names:
+            ports = PortBlock()
+            self.blocks.append(ports)
+            links = [("%s:%d" % (address, ports.base + 1 + i), member.endpoint) for i, (address, member)
+                     in enumerate(zip(self.net.addresses, self.cluster.members))]
             self.proxies[name] = Proxy(options.chaosproxy, links, not tls,
                                        self.chance.randrange(1 << 30), self.net.hub.prefix)
             urls = ",".join("%s://%s" % ("https" if tls else "http", link[0]) for link in links)
-            prefix = ["nsenter", *self.mounts.prefix[1:], *self.net.prefix(name)[1:]]
+            prefix = enter(self.mounts.prefix, self.net.prefix(name))
             kind = PeerNode if options.peer else TortureNode
             node = self.nodes[name] = kind(self, name, urls, prefix)
             self.mounts.small(node.runtime)
@@ -277,11 +278,11 @@ class World:
             if node.running():
                 for pid in [node.guardian] + procs.descendants(node.guardian):
                     procs.send(pid, 18)
-        wait_for("end of the stalls", lambda: not self.stalled(), 30)
-        self.cluster.repair(40)
+        wait_for("end of the stalls", lambda: not self.stalled(), 30 * self.patience)
+        self.cluster.repair(40 * self.patience)
         if self.space_is_short or self.cluster.etcdctl("alarm", "list", seconds=4).strip():
             self.free_space()
-        wait_for("leader of etcd", self.cluster._leader, 20)
+        wait_for("leader of etcd", self.cluster._leader, 20 * self.patience)
 
     def close(self):
         for stall in list(self.stalls.values()):
