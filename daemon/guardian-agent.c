@@ -120,6 +120,15 @@ static void on_agent_dead(struct guardian *g, int status)
 	g->agent_retry_ns = now.boot_ns + retry_pause(g, now.boot_ns);
 }
 
+/* One that was killed is replaced; one that cannot do its work would not do it the next time. */
+static void on_keeper_dead(struct guardian *g, int status)
+{
+	g->keeper = WIFEXITED(status) ? -1 : 0;
+	log_warning("keeper", "the keeper ended with %s %d",
+		WIFEXITED(status) ? "code" : "signal",
+		WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+}
+
 static void reap(struct guardian *g)
 {
 	struct rusage usage;
@@ -129,6 +138,8 @@ static void reap(struct guardian *g)
 	while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
 		if (pid == g->agent)
 			on_agent_dead(g, status);
+		else if (pid == g->keeper)
+			on_keeper_dead(g, status);
 		else
 			(void)runs_on_reaped(&g->runs, pid, status, &usage);
 	}

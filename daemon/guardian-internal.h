@@ -26,6 +26,7 @@ struct guardian {
 	bool fuse_lit, timer_set;
 
 	pid_t agent;	     /* 0: none */
+	pid_t keeper;	     /* 0: none yet; -1: there can be none */
 	bool ever_welcomed;  /* an agent got past HELLO without error */
 	bool agent_welcomed; /* the present one did */
 	uint32_t restarts;

@@ -5,7 +5,7 @@
  * the same order: kill what is past its deadline, see who is empty, look after the agent, tell it
  * what is owed, set timer and fuse anew. Failures, and who ends the jobs then:
  * - agent dead: the guardian, at once. Agent stopped or cut off: the guardian, at the deadline.
- * - guardian killed: the kernel, by PDEATHSIG of agent and first processes.
+ * - guardian killed: the kernel, by PDEATHSIG of agent and first processes; the keepers, the rest.
  * - guardian stopped: the fuse, a kernel timer that kills the guardian at D - K/4; then as before.
  *   The fuse covers runs that nobody has killed; once SIGKILL is sent it has nothing to add.
  * - something does not die: nothing here pretends it did.
@@ -18,6 +18,7 @@
  * container the guardian puts a small init above itself. */
 #include "guardian.h"
 #include "guardian-internal.h"
+#include "keeper.h"
 #include "memory.h"
 #include "spawn.h"
 #include <errno.h>
@@ -122,7 +123,7 @@ static bool is_known(pid_t pid, void *arg)
 {
 	const struct guardian *g = arg;
 
-	return pid == g->agent || runs_is_known(&g->runs, pid);
+	return pid == g->agent || pid == g->keeper || runs_is_known(&g->runs, pid);
 }
 
 static int guardian_init(struct guardian *g)
@@ -159,6 +160,8 @@ static void guardian_fini(struct guardian *g)
 	(void)timer_delete(g->fuse);
 	if (g->lock_fd >= 0 && g->tree.ops && !g->runs.live)
 		(void)!pwrite(g->lock_fd, GUARDIAN_LAST_WORD, strlen(GUARDIAN_LAST_WORD), 0);
+	if (!g->runs.live)
+		keeper_end(g->keeper);
 	tree_close(&g->tree);
 	notify_fini(&g->notify);
 	(void)munmap(g->page, sizeof(*g->page));
@@ -272,6 +275,18 @@ static void guardian_wait(struct guardian *g)
 		(void)!read(g->timer_fd, &expired, sizeof(expired));
 }
 
+/* One over every leaf, whatever killed the former. */
+static void look_after_keeper(struct guardian *g)
+{
+	if (g->keeper || g->quitting || !g->tree.ops || g->tree.contain != LINK_CONTAIN_CGROUP)
+		return;
+	g->keeper = keeper_fork(&g->tree);
+	if (g->keeper < 0) {
+		log_err("keeper", "%s", strerror(-g->keeper));
+		g->keeper = 0;
+	}
+}
+
 static void guardian_loop(struct guardian *g)
 {
 	while (!g->done) {
@@ -291,6 +306,7 @@ static void guardian_loop(struct guardian *g)
 		/* The fuse is out before anybody hears that nothing lives. */
 		guardian_arm(g);
 		link_flush(g);
+		look_after_keeper(g);
 	}
 }
 
@@ -309,7 +325,7 @@ static int stay_init(void)
 		(void)sigprocmask(SIG_SETMASK, &former, NULL);
 		return -1;
 	}
-	status = spawn_init_loop(pid, &usage);
+	status = spawn_init_loop(pid, 0, &usage);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 

@@ -5,7 +5,10 @@
  * - Isolated, the kernel kills whatever is left in the namespace when this process ends or is
  * killed, and lets it be reaped only when all of it is gone.
  * - Else what is left falls to the guardian, which knows that it has no business there and kills
- * it. Failures go to the guardian as refusals. Nothing here runs long or allocates. */
+ * it. When the guardian dies first, SIGCONT (see keeper.h) wakes this process, and it kills its tree
+ * before it ends.
+ * Failures go to the guardian as refusals. Nothing here runs long or allocates. */
+#include "pids.h"
 #include "spawn.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -43,15 +46,40 @@ static bool is_fault(int signo)
 	       signo == SIGTRAP || signo == SIGSYS;
 }
 
-int spawn_init_loop(pid_t child, struct rusage *ret_usage)
+static void kill_child(pid_t pid, void *arg)
+{
+	(void)arg;
+	(void)kill(pid, SIGKILL); /* not reaped: the number is still its own */
+}
+
+/* Whatever a killed child leaves becomes our child in its turn. */
+static void kill_tree(void)
+{
+	int fd;
+
+	do {
+		fd = pids_open_children();
+		if (fd >= 0)
+			(void)pids_each(fd, kill_child, NULL);
+		if (fd >= 0)
+			(void)close(fd);
+	} while (waitpid(-1, NULL, 0) > 0);
+}
+
+int spawn_init_loop(pid_t child, pid_t guardian, struct rusage *ret_usage)
 {
 	sigset_t all;
 
 	sigfillset(&all);
 	for (;;) {
-		int signo = sigwaitinfo(&all, NULL), status;
+		int signo, status;
 		pid_t pid;
 
+		if (guardian && getppid() != guardian) {
+			kill_tree();
+			return SIGKILL;
+		}
+		signo = sigwaitinfo(&all, NULL);
 		if (signo < 0)
 			continue;
 		if (signo != SIGCHLD) {
@@ -65,7 +93,7 @@ int spawn_init_loop(pid_t child, struct rusage *ret_usage)
 	}
 }
 
-void spawn_init_main(const struct spawn_request *request, int report_fd)
+void spawn_init_main(const struct spawn_request *request, pid_t guardian, int report_fd)
 {
 	struct spawn_report report = {.kind = SPAWN_STARTED};
 	pid_t child, self = getpid();
@@ -97,7 +125,7 @@ void spawn_init_main(const struct spawn_request *request, int report_fd)
 		_exit(127);
 	memset(&report, 0, sizeof(report));
 	report.kind = SPAWN_ENDED;
-	report.value = spawn_init_loop(child, &report.usage);
+	report.value = spawn_init_loop(child, request->isolate ? 0 : guardian, &report.usage);
 	spawn_report_send(report_fd, &report);
 	_exit(WIFEXITED(report.value) ? WEXITSTATUS(report.value) : 128 + WTERMSIG(report.value));
 }

@@ -89,11 +89,11 @@ void spawn_refuse(int report_fd, int error, const char *what)
 
 /* The parent may be gone before PDEATHSIG was set. In a new PID namespace getppid() says 0 always;
  * there the pipe tells, whose only reader is the guardian. */
-static void die_with_parent(pid_t parent, int report_fd)
+static void die_with_parent(pid_t parent, int signo, int report_fd)
 {
 	struct pollfd reader = {.fd = report_fd, .events = POLLOUT};
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+	if (prctl(PR_SET_PDEATHSIG, signo) < 0)
 		spawn_refuse(report_fd, -errno, "pdeathsig");
 	if (parent && getppid() != parent)
 		_exit(127);
@@ -123,11 +123,13 @@ static void set_descriptors(const struct spawn_request *request, int report_fd)
 
 static void child_main(const struct spawn_request *request, pid_t parent, int report_fd)
 {
-	die_with_parent(request->isolate ? 0 : parent, report_fd);
+	bool outlives = request->init && !request->isolate; /* to kill its tree first */
+
+	die_with_parent(request->isolate ? 0 : parent, outlives ? SIGCONT : SIGKILL, report_fd);
 	(void)setsid();
 	set_descriptors(request, report_fd);
 	if (request->isolate || request->init)
-		spawn_init_main(request, REPORT_FD);
+		spawn_init_main(request, parent, REPORT_FD);
 	spawn_exec(request, REPORT_FD);
 }
 

@@ -55,11 +55,13 @@ pid_t spawn_clone(uint64_t flags, int cgroup_fd);
 
 /* ---- within the child: neither returns ---- */
 void spawn_exec(const struct spawn_request *request, int report_fd) __attribute__((noreturn));
-void spawn_init_main(const struct spawn_request *request, int report_fd) __attribute__((noreturn));
+void spawn_init_main(const struct spawn_request *request, pid_t guardian, int report_fd)
+	__attribute__((noreturn));
 void spawn_refuse(int report_fd, int error, const char *what) __attribute__((noreturn));
 void spawn_report_send(int report_fd, const struct spawn_report *report);
 
-/* Process 1's work: pass signals on to the child and reap, until it ends. */
-int spawn_init_loop(pid_t child, struct rusage *ret_usage);
+/* Process 1's work: pass signals on to the child and reap, until it ends; how, as of waitpid(2). Once
+ * the parent is not `guardian` any more (0: whoever it is), everything below is killed instead. */
+int spawn_init_loop(pid_t child, pid_t guardian, struct rusage *ret_usage);
 
 #endif

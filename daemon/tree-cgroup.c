@@ -7,6 +7,7 @@
  * (before 5.14) is served by freezing and SIGKILL to each; one without CLONE_INTO_CGROUP is not
  * served. */
 #include "tree.h"
+#include "pids.h"
 #include "spawn.h"
 #include <dirent.h>
 #include <errno.h>
@@ -137,23 +138,11 @@ static bool populated(int events_fd)
  * our PID namespace read as 0 and are left out. */
 static void each_process(int dir_fd, void (*fn)(pid_t pid, void *arg), void *arg)
 {
-	char text[4096];
-	ssize_t n;
-	long pid = 0;
 	int fd = openat(dir_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return;
-	while ((n = read(fd, text, sizeof(text))) > 0)
-		for (ssize_t i = 0; i < n; i++) {
-			if (text[i] >= '0' && text[i] <= '9') {
-				pid = pid * 10 + (text[i] - '0');
-				continue;
-			}
-			if (pid > 1)
-				fn((pid_t)pid, arg);
-			pid = 0;
-		}
+	(void)pids_each(fd, fn, arg);
 	(void)close(fd);
 }
 
@@ -208,33 +197,38 @@ static int lock_leaf(int fd)
 	return errno == EWOULDBLOCK ? -EBUSY : -errno;
 }
 
+int tree_cgroup_empty(int dir_fd)
+{
+	struct pollfd pfd = {
+		.fd = openat(dir_fd, "cgroup.events", O_RDONLY | O_CLOEXEC), .events = POLLPRI};
+	int r = 0;
+
+	if (pfd.fd < 0)
+		return -errno;
+	for (int waited_ms = 0; populated(pfd.fd); waited_ms += 100) {
+		if (waited_ms >= LEFTOVER_TIMEOUT_MS) {
+			r = -ETIMEDOUT;
+			break;
+		}
+		kill_all(dir_fd, -1);
+		if (populated(pfd.fd))
+			(void)poll(&pfd, 1, 100);
+	}
+	(void)close(pfd.fd);
+	return r;
+}
+
 /* What a dead predecessor left: kill it, wait, remove it. The lock says the predecessor is dead. */
 static int empty_leftover(int parent_fd, const char *name, bool *ret_existed)
 {
-	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), events_fd, r = 0;
-	struct pollfd pfd;
+	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 
 	*ret_existed = false;
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
 	r = lock_leaf(fd);
-	events_fd = r == 0 ? openat(fd, "cgroup.events", O_RDONLY | O_CLOEXEC) : -1;
-	if (events_fd < 0) {
-		r = r < 0 ? r : -errno;
-		(void)close(fd);
-		return r;
-	}
-	pfd = (struct pollfd){.fd = events_fd, .events = POLLPRI};
-	for (int waited_ms = 0; populated(events_fd); waited_ms += 100) {
-		if (waited_ms >= LEFTOVER_TIMEOUT_MS) {
-			r = -ETIMEDOUT;
-			break;
-		}
-		kill_all(fd, -1);
-		if (populated(events_fd))
-			(void)poll(&pfd, 1, 100);
-	}
-	(void)close(events_fd);
+	if (r == 0)
+		r = tree_cgroup_empty(fd);
 	(void)close(fd);
 	if (r == 0)
 		r = remove_cgroup(parent_fd, name, REMOVE_DEPTH_MAX);

@@ -6,6 +6,7 @@
  * another process's by now: it is signalled through a pidfd, and only if its parent, read after
  * that was opened, is still one of ours. */
 #include "tree.h"
+#include "pids.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,26 +25,6 @@ struct walk {
 	unsigned n;
 	pid_t todo[WALK_MAX];
 };
-
-/* Calls fn for every child listed in the file. */
-static int each_child(int fd, void (*fn)(pid_t pid, void *arg), void *arg)
-{
-	char text[4096];
-	long pid = 0;
-	ssize_t n;
-
-	while ((n = read(fd, text, sizeof(text))) > 0)
-		for (ssize_t i = 0; i < n; i++) {
-			if (text[i] >= '0' && text[i] <= '9') {
-				pid = pid * 10 + (text[i] - '0');
-				continue;
-			}
-			if (pid > 1)
-				fn((pid_t)pid, arg);
-			pid = 0;
-		}
-	return n < 0 ? -errno : 0;
-}
 
 static pid_t parent_of(pid_t pid)
 {
@@ -115,7 +96,7 @@ static void walk_process(struct walk *walk, pid_t pid)
 			fd = openat(tasks, name, O_RDONLY | O_CLOEXEC);
 			if (fd < 0)
 				continue;
-			(void)each_child(fd, on_child, &of);
+			(void)pids_each(fd, on_child, &of);
 			(void)close(fd);
 		}
 	(void)close(tasks);
@@ -170,11 +151,6 @@ static bool subreaper_is_empty(struct tree *tree, struct tree_run *run)
 	return tree->strays == 0;
 }
 
-static int open_own_children(void)
-{
-	return open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
-}
-
 static void on_own_child(pid_t pid, void *arg)
 {
 	struct tree *tree = arg;
@@ -187,11 +163,11 @@ static void on_own_child(pid_t pid, void *arg)
 
 static void subreaper_sweep(struct tree *tree)
 {
-	int fd = open_own_children();
+	int fd = pids_open_children();
 
 	/* What cannot be counted is not proven gone. */
 	tree->strays = 0;
-	if (fd < 0 || each_child(fd, on_own_child, tree) < 0)
+	if (fd < 0 || pids_each(fd, on_own_child, tree) < 0)
 		tree->strays = 1;
 	if (fd >= 0)
 		(void)close(fd);
@@ -208,10 +184,10 @@ static const struct tree_ops subreaper_ops = {
 
 int tree_subreaper_open(struct tree *tree)
 {
-	int fd = open_own_children();
+	int fd = pids_open_children();
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	(void)close(fd);
 	tree->ops = &subreaper_ops;
 	tree->contain = LINK_CONTAIN_SUBREAPER;

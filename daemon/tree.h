@@ -12,8 +12,8 @@
  * init is reaped and the guardian, after that, has no stray. (A process is in its parent's list of
  * children until that parent reaped it, and hands its own children on before it can be reaped; so
  * with no stray in our list every living descendant of ours is below the agent or a living init.)
- * What a guardian that was killed left behind is out of reach, except isolated runs, which die with
- * it. */
+ * What a guardian that was killed left behind is out of reach of the next one; its keepers (keeper.h)
+ * kill that, and isolated runs die with it. */
 #ifndef ONCED_TREE_H
 #define ONCED_TREE_H
 
@@ -76,6 +76,9 @@ bool tree_run_is_empty(struct tree *tree, struct tree_run *run);
 
 /* Kills strays. To be called after reaping, before asking who is empty. */
 void tree_sweep(struct tree *tree);
+
+/* Kills what lives in the cgroup and below until nothing does, for at most 5 s: -ETIMEDOUT. */
+int tree_cgroup_empty(int dir_fd);
 
 /* ---- the backends ---- */
 int tree_cgroup_open(struct tree *tree, const char *instance, bool *ret_emptied);

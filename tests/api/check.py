@@ -25,7 +25,7 @@ wchar.h
 # What a pure function may need: types and memory functions.
 PURE = {"limits.h", "stdbool.h", "stddef.h", "stdint.h", "string.h", "inttypes.h"}
 TOPS = ("lib", "daemon", os.path.join("tools", "oncectl"))
-GUARDIAN = r"daemon/(guardian|tree|runs|spawn|deadline|link-io|notify|memory)[a-z-]*\.[ch]"
+GUARDIAN = r"daemon/(guardian|tree|runs|spawn|deadline|link-io|notify|memory|keeper|pids)[a-z-]*\.[ch]"
 
 # First match decides: which files, which libc headers, what else.
 LAYERS = [

@@ -121,7 +121,7 @@ Faults that wait for a timeout ran side by side, the others alone.
 %s
 %s
 
-At rest for %g s, a job that sleeps; onced: guardian and agent together; requests: messages that etcd
+At rest for %g s, a job that sleeps; onced: guardian, agent and keeper together; requests: messages that etcd
 received from clients. `etcdctl elect` runs no job.
 
 %s

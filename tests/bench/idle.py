@@ -85,11 +85,11 @@ def measure_onced(bench):
         nodes["a"].start()
         history.wait_life(10)
         time.sleep(bench.settle)
-        leader = [nodes["a"].guardian, nodes["a"].agent()]
+        leader = nodes["a"].own()
         rows, leader_rate = watch(bench.cluster, {"leader": leader}, bench.seconds)
         nodes["b"].start()
         time.sleep(bench.settle)
-        follower = [nodes["b"].guardian, nodes["b"].agent()]
+        follower = nodes["b"].own()
         more, both_rate = watch(bench.cluster, {"follower": follower}, bench.seconds)
         rows["leader"]["requests_s"] = leader_rate
         more["follower"]["requests_s"] = max(0.0, both_rate - leader_rate)

@@ -45,19 +45,26 @@ class Node:
         return self.process.pid
 
     def agent(self, seconds=3):
-        """The child of the guardian that runs the same program in the guardian's own PID namespace
-        (the init of an isolated job is another one's)."""
+        """By its name: the keeper, and the init of a job, run the same program."""
         if not (self._agent and procs.alive(self._agent)):
             self._agent = wait_for("agent of " + self.name, self._find_agent, seconds)
         return self._agent
 
+    def own(self):
+        """All processes that are the daemon's: guardian, agent and, over a cgroup, the keeper."""
+        agent = self.agent()
+        wait_for("keeper of " + self.name, self._find_keeper, 3)
+        return [self.guardian, agent, self._find_keeper()]
+
+    def _find_keeper(self):
+        return self._child("run-keeper")
+
     def _find_agent(self):
-        for pid in procs.children(self.guardian):
-            same = all(procs.link(pid, name) == procs.link(self.guardian, name)
-                       for name in ("exe", "ns/pid"))
-            if same and procs.link(pid, "exe"):
-                return pid
-        return None
+        return self._child("onced-agent")
+
+    def _child(self, name):
+        found = [p for p in procs.children(self.guardian) if procs.name(p) == name]
+        return found[0] if found else None
 
     def jobs(self):
         """Every process below the guardian except the agent and what runs onced itself."""

@@ -55,6 +55,14 @@ def link(pid, name):
         return None
 
 
+def name(pid):
+    try:
+        with open("/proc/%d/comm" % pid, errors="replace") as comm:
+            return comm.read().rstrip("\n")
+    except OSError:
+        return ""
+
+
 def command_line(pid):
     try:
         with open("/proc/%d/cmdline" % pid, "rb") as cmdline:

@@ -145,8 +145,7 @@ class Daemon:
         assert self.process.poll() is None
 
     def agent(self):
-        exe = procs.link(self.process.pid, "exe")
-        found = [p for p in procs.children(self.process.pid) if procs.link(p, "exe") == exe]
+        found = [p for p in procs.children(self.process.pid) if procs.name(p) == "onced-agent"]
         return found[0] if found else None
 
     def stop(self, seconds=8):

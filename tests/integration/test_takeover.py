@@ -173,17 +173,21 @@ def test_killed_node_comes_back(group):
 
 
 @pytest.mark.parametrize("isolate", [False, True], ids=["plain", "isolated"])
-@pytest.mark.parametrize("what", ["term", "kill"])
+@pytest.mark.parametrize("what, targets", [("term", ["guardian"]), ("kill", ["agent"]),
+                                           ("kill", ["guardian"]), ("kill", ["guardian", "agent"]),
+                                           ("stop", ["guardian"]), ("stop", ["guardian", "agent"])],
+                         ids=lambda x: x if isinstance(x, str) else "+".join(x))
 @on(PLAIN35)
-def test_stubborn_job(group, what, isolate):
+def test_stubborn_job(group, what, targets, isolate):
     """A job that ignores SIGTERM and whose grandchild left the session dies all the same."""
     group.job = ["--ignore-term", "--daemonise"]
     group.flags += ["--isolate"] if isolate else []
     old = group.start("a", "b")
     wait_for("grandchild", lambda: any(x.kind == "child" for x in group.history.lines()), 2)
     token, fault = group.token(), now_ns()
-    old.signal(what, "guardian" if what == "term" else "agent")
-    next_life(group, token, fault, HANDOVER)
+    old.signal(what, *targets)
+    next_life(group, token, fault, HANDOVER if targets == ["agent"] or what == "term" else TAKEOVER)
+    gone_by(group, token, fault, FENCE + SLACK)
 
 
 # ---- the network

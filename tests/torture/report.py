@@ -165,8 +165,8 @@ def report(results, notes=(), swarm=None, mutants=None):
         "", "## Not covered", "",
         "- Clock steps, slewing and suspended machines: only in the simulator (`tests/sim`).",
         "- Authentication with short-lived tokens, a change of etcd's version while it runs.",
-        "- A descendant of a job that left its session, without `--isolate`, when the guardian is killed or",
-        "  stopped: what ends it is the service manager, which is not here."]
+        "- Guardian and keeper killed in one instant while a job that is not isolated has descendants that",
+        "  left its session: what ends these is the service manager, which is not here."]
     return "\n".join(out)
 
 

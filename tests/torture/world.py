@@ -17,8 +17,7 @@ from proxy import Proxy
 MEMBERS = 3
 QUOTA = 16 << 20
 KEY = "/leader"
-# How the job behaves. "loose": its descendants outlive a guardian that is killed; where that happens
-# to a service, its manager kills the rest of the control group, and nobody does here.
+# How the job behaves. "loose": it works in a descendant that left its session and its parent.
 JOBS = [("plain", [], []), ("stubborn", ["--ignore-term"], []),
         ("isolated", ["--ignore-term", "--daemonise"], ["--isolate"]),
         ("loose", ["--ignore-term", "--daemonise"], [])]
