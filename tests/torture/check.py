@@ -4,32 +4,40 @@
     check.py DIRECTORY...    one line per invariant; exit 1 and the shortest explanation if one fails
 
 A directory holds: history (the jobs' lives, lifejob.c), sink (what the resource took and refused),
-watch (every change in etcd, observer.py), events (what was done to it, torture.py). I-numbers:
+watch (every change in etcd, observer.py), events (what was done to it, torture.py), onced-NODE.log. The
+numbers:
 
     I1  lives of different tokens never overlap; also what no clock can hide: the kernel's lock
     I2  tokens grow strictly with the start of lives; those the sink accepted never fall
     I7  no beat of a term is written after a later one began, or while nobody holds the key; `clean`,
         which may come late, never falls back
     I8  `clean` names a term only after its last life
+    I9  after a term that did not end itself (nobody said `clean`, or another ended it for its silence), work
+        starts no sooner than the drift margin allows: the one may live until V after its last proof, the
+        other waits V(1 + drift) from there
     L   after everything is healed there is a life within the bound
 """
 import base64
 import bisect
 import collections
+import glob
 import json
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 import checker  # noqa: E402
 
 # Seconds: 2 * LeaseTTL + 4 of profile fast, from the moment at which etcd is healthy. A run that was told
-# another bound says so in its first event.
+# another bound or margin says so in its first event.
 BOUND = 10.0
+MARGIN = 0.1     # seconds; V * drift of profile fast is 0.15, the rest is the kernel's to deliver signals
 GROUP = "/onced/g/default/"
 
 Write = collections.namedtuple("Write", "ns verdict token node pid greatest")
-Run = collections.namedtuple("Run", "lines sink watch events")
+Run = collections.namedtuple("Run", "lines sink watch events seized")
+SEIZED = re.compile(r"ended the silent term (\d+)")
 
 
 def read_sink(path):
@@ -54,10 +62,19 @@ def read_json_lines(path):
     return [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
 
 
+def read_seized(directory):
+    """The tokens of terms that another node ended."""
+    tokens = set()
+    for path in glob.glob(os.path.join(glob.escape(directory), "onced-*.log")):
+        with open(path, errors="replace") as log:
+            tokens |= {int(token) for token in SEIZED.findall(log.read())}
+    return tokens
+
+
 def load(directory):
     path = lambda name: os.path.join(directory, name)  # noqa: E731
     return Run(checker.read(path("history")), read_sink(path("sink")), read_json_lines(path("watch")),
-               read_json_lines(path("events")) or [])
+               read_json_lines(path("events")) or [], read_seized(directory))
 
 
 # ---- the invariants: None, or what is wrong
@@ -140,6 +157,22 @@ def clean_means_dead(run):
     return None
 
 
+def waited(run):
+    """Pairs of lives between which the record of changes has a gap are left out: `clean` may be there."""
+    margin = run.events[0].get("margin", MARGIN) if run.events else MARGIN
+    clean = {int(value(c)) for c in run.watch if c.get("key") == GROUP + "clean" and c["type"] == "put"}
+    gaps = [change["gap"] for change in run.watch if "gap" in change]
+    ordered = checker.lives(run.lines)
+    for before, after in zip(ordered, ordered[1:]):
+        if before.token not in run.seized and (
+                before.token in clean or any(to >= before.token for _, to in gaps)):
+            continue
+        if before.token < after.token and after.start - before.end < margin * 1e9:
+            return "%s began %s after the last line of %s, which did not end itself" % (
+                after, checker.ms(after.start - before.end), before)
+    return None
+
+
 def alive_after_heal(run):
     bound = run.events[0].get("bound", BOUND) if run.events else BOUND
     times = sorted(line.ns for line in run.lines)
@@ -159,6 +192,7 @@ CHECKS = [("I1", "lives of different tokens never overlap", lives_apart, None),
           ("I2", "tokens the sink accepted never fall", sink_monotonic, None),
           ("I7", "nothing of an old term is written", no_old_writes, "watch"),
           ("I8", "clean names only the dead", clean_means_dead, "watch"),
+          ("I9", "who ends another's term waits for its deadline", waited, "watch"),
           ("L", "a life soon after each heal", alive_after_heal, None)]
 
 

@@ -81,7 +81,7 @@ def test_a_good_run(tmp_path):
 
 def plant(name, change):
     run = good()
-    run[name] = change(run[name])
+    run[name] = change(run.get(name))
     return run
 
 
@@ -110,6 +110,15 @@ PLANTED = {
     "clean too early by one line":
         ("I8", "token 5", "watch",
          lambda old: [dict(c, ns=99 * MS) if c["revision"] == 8 else c for c in old]),
+    "work soon after a term that nobody called clean":
+        ("I9", "began 20.0 ms after", "watch",
+         lambda old: [c for c in old if c.get("key") != G + "clean"]),
+    "work soon after a term that another ended":
+        ("I9", "did not end itself", "onced-b.log", lambda old: "19:00:00.000 info ended the silent term 5\n"),
+    "work soon after a term, and clean names another":
+        ("I9", "token 9", "watch",
+         lambda old: [dict(c, value=base64.b64encode(b"3").decode()) if c.get("key") == G + "clean" else c
+                      for c in old]),
     "no life after a heal":
         ("L", "for ever", "events", lambda old: [{"event": "healthy", "ns": 400 * MS},
                                                   {"event": "closed", "ns": 60000 * MS}]),
@@ -149,7 +158,8 @@ def test_a_record_that_ends_before_the_bound(tmp_path):
     lambda old: old + [delete(150, 11, "/leader"), *acquire(150, 12, "cc"),
                        put(301, 13, G + "clean", "9")],
     lambda old: old + [delete(150, 11, G + "clean"), delete(150, 12, "/onced/beat/x/default")],
-], ids=["overwritten", "epoch deleted", "gap", "late clean", "operator deletes"])
+    lambda old: [c for c in old if c.get("key") != G + "clean"] + [{"ns": 150 * MS, "gap": [11, 30]}],
+], ids=["overwritten", "epoch deleted", "gap", "late clean", "operator deletes", "clean in a gap"])
 def test_what_is_allowed(tmp_path, change):
     assert failures(tmp_path, plant("watch", change)) == {}
 
@@ -158,7 +168,15 @@ def test_no_record_of_changes_is_said(tmp_path):
     run = good()
     del run["watch"]
     results = check.verdicts(check.load(write(tmp_path, run)))
-    assert [number for number, _, _, skipped in results if skipped] == ["I7", "I8"]
+    assert [number for number, _, _, skipped in results if skipped] == ["I7", "I8", "I9"]
+
+
+def test_a_long_wait_needs_no_clean(tmp_path):
+    run = good()
+    run["history"] = lives((0, 100, "a", 5, 1), (201, 300, "b", 9, 2))
+    run["watch"] = [c for c in run["watch"] if c.get("key") != G + "clean"]
+    run["sink"] = sink((10, "accept", 5, "a"), (210, "accept", 9, "b"))
+    assert failures(tmp_path, run) == {}
 
 
 def program(directory):

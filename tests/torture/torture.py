@@ -40,7 +40,7 @@ from world import World  # noqa: E402
 
 ROUND = 55       # seconds between two heals
 AT_ONCE = 2
-SMOKE = {"minutes": 3, "seed": 1, "bound": 90.0, "patience": 4}
+SMOKE = {"minutes": 3, "seed": 1, "bound": 90.0, "margin": 0.0, "patience": 4}
 REFUSED = (LookupError, ClusterError, OSError, subprocess.SubprocessError, RuntimeError)
 
 
@@ -196,7 +196,7 @@ def run(options, directory, tls, bindir):
     chance = random.Random(options.seed)
     problem, world, left, own = None, None, [], False
     record("run", seed=options.seed, etcd=options.etcd, nodes=options.nodes, tls=tls, peer=options.peer,
-           minutes=options.minutes, bound=options.bound)
+           minutes=options.minutes, bound=options.bound, margin=options.margin)
     try:
         world = World(directory, random.Random(chance.randrange(1 << 62)), record, options, tls, bindir)
         nemesis = Nemesis(world, random.Random(chance.randrange(1 << 62)),
@@ -245,7 +245,7 @@ def arguments():
     parser.add_argument("--smoke", action="store_true", help="as make test does it; see above")
     parser.add_argument("--without", action="append", default=[], choices=ground.NEEDS,
                         help="as if the machine did not have it")
-    parser.set_defaults(bound=check.BOUND, patience=1, without_jobs=[])
+    parser.set_defaults(bound=check.BOUND, margin=check.MARGIN, patience=1, without_jobs=[])
     options = parser.parse_args()
     if options.smoke:
         vars(options).update(SMOKE, without_jobs=["loose"])
