@@ -23,22 +23,22 @@ class Run:
         self.history = History(os.path.join(self.directory, "history"))
         self.nodes = {}
 
-    def start(self, name, leaf=None):
+    def start(self, name, leaf=None, front=()):
         prefix = self.bench.net.prefix(leaf) if leaf else ()
         job = [self.bench.lifejob, self.history.path, name]
         self.nodes[name] = self.candidate.node(name, self.directory, self.bench.cluster, self.tag,
                                                job, prefix)
+        self.nodes[name].front = list(front)
         self.nodes[name].start()
 
     def measure(self, leaves=(None, None)):
         """A row; its "ms" is None when nobody took over in time."""
         try:
-            start = now_ns()
             self.start("a", leaves[0])
-            first = self.history.wait_life(10)
+            self.history.wait_life(10)
             self.start("b", leaves[1])
             time.sleep(self.candidate.settle + random.random() * 0.7)
-            return dict(self._strike(leaves), start_ms=(first.ns - start) / 1e6)
+            return self._strike(leaves)
         finally:
             for node in self.nodes.values():
                 node.close()
@@ -84,7 +84,7 @@ def lane(bench, candidate, faults, leaves, out):
                     leaves if fault == "cut" else (None, None))
             except ClusterError as error:
                 row = {"ms": None, "overlap_ms": 0, "clash": False, "old_runs_on": False,
-                       "start_ms": None, "error": str(error)}
+                       "error": str(error)}
             out.put(dict(row, candidate=candidate.name, fault=fault))
     out.put(None)
 

@@ -85,7 +85,7 @@ class Aims:
                 self.at_most("%s, %s" % (candidate, FAULT_NAMES[fault]),
                              self.median(candidate, fault), limit, "ms")
         ours = [r for r in self.failover if r["candidate"].startswith("onced")]
-        starts = [r["start_ms"] for r in ours if r["fault"] == "start" and r["start_ms"] is not None]
+        starts = [r["ms"] for r in ours if r["fault"] == "start" and r["ms"] is not None]
         self.at_most("process start to the first line", statistics.median(starts) if starts else None,
                      25, "ms")
         self.at_most("two jobs at once, worst run", max((r["overlap_ms"] for r in ours), default=None),

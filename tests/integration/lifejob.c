@@ -11,6 +11,8 @@
  *   BOOTTIME-NS accept|reject TOKEN NODE PID GREATEST
  * With --late that is all it does, once: work that was handed to others and comes after its term.
  *
+ * With --then COMMAND... it writes one line of life and becomes that command: when that was started.
+ *
  * Ends by itself after MAX seconds: nothing of it is left behind by a broken test. */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +29,7 @@
 
 struct options {
 	const char *file, *node, *token, *sink;
+	char **then;
 	int64_t period_ms, max_ms, exit_after_ms;
 	int exit_code;
 	bool ignore_term, daemonise, late;
@@ -159,7 +162,7 @@ static void leave_child(int fd, const struct options *o)
 static int usage(void)
 {
 	fprintf(stderr, "usage: lifejob FILE NODE [--period MS] [--max S] [--ignore-term] [--daemonise]"
-			" [--exit CODE AFTER-MS] [--sink FILE] [--late]\n");
+			" [--exit CODE AFTER-MS] [--sink FILE] [--late] [--then COMMAND...]\n");
 	return 2;
 }
 
@@ -180,6 +183,9 @@ static bool parse(struct options *o, int argc, char **argv)
 			o->ignore_term = true;
 		} else if (!strcmp(argv[i], "--daemonise")) {
 			o->daemonise = true;
+		} else if (!strcmp(argv[i], "--then") && i + 1 < argc) {
+			o->then = &argv[i + 1];
+			break;
 		} else if (!strcmp(argv[i], "--late")) {
 			o->late = true;
 		} else if (!strcmp(argv[i], "--sink") && i + 1 < argc) {
@@ -215,6 +221,12 @@ int main(int argc, char **argv)
 	if (fd < 0) {
 		fprintf(stderr, "lifejob: %s: %s\n", o.file, strerror(errno));
 		return 3;
+	}
+	if (o.then) {
+		write_line(fd, &o, "life", -1);
+		execvp(o.then[0], o.then);
+		perror(o.then[0]);
+		return 127;
 	}
 	/* First the line, then the lock: its time is what failover is measured by. */
 	write_line(fd, &o, "life", -1);

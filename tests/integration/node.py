@@ -27,6 +27,7 @@ class Node:
         self.log = os.path.join(self.directory, "onced-%s.log" % name)
         self.runtime = os.path.join(self.directory, "run-" + name)
         self.process = self._agent = None
+        self.front = []  # a program that becomes the command
 
     def command(self):
         return [self.onced, "run", *self.flags, "--node", self.name, "--runtime-dir", self.runtime,
@@ -35,7 +36,7 @@ class Node:
     def start(self):
         os.makedirs(self.runtime, mode=0o700, exist_ok=True)
         with open(self.log, "ab") as log:
-            self.process = procs.spawn(self.command(), self.prefix, self.detach, stdout=log,
+            self.process = procs.spawn(self.front + self.command(), self.prefix, self.detach, stdout=log,
                                        stderr=log, env=clean_environment())
         self._agent = None
         return self
@@ -123,6 +124,9 @@ class History:
     def last(self):
         lines = self.lines()
         return max(lines, key=lambda line: line.ns) if lines else None
+
+    def first(self):
+        return min(self.lines(), key=lambda line: line.ns)
 
     def first_of_other(self, token, after_ns):
         """The first line after an instant that another token wrote."""
