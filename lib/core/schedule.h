@@ -67,7 +67,7 @@ int schedule_parse(
 
 /* In all of these zone is that of schedule.zone, or else of TimeZone=; ignored for @every. */
 
-/* The first instant strictly after after_s. False: there is none. */
+/* The first instant strictly after after_s. False: there is none, *ret_s is untouched. */
 bool schedule_next(
 	const struct schedule *schedule, const struct zone *zone, int64_t after_s, int64_t *ret_s);
 /* The last instant at or before until_s. False: there is none. */
