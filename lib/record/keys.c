@@ -50,12 +50,13 @@ static bool part_valid(enum part part, const char *text)
 int once_key_make(char out[ONCE_KEY_SIZE], const char *prefix, enum once_key_kind kind,
 	const char *name, const char *sub, int64_t at_ms)
 {
-	const struct form *form = &forms[kind];
+	const struct form *form;
 	char moment[ONCE_UTC_SIZE];
 	int n;
 
 	if ((unsigned)kind >= FORMS || !once_prefix_valid(prefix))
 		return -EINVAL;
+	form = &forms[kind];
 	if (form->sub == MOMENT)
 		sub = once_utc_format(moment, at_ms);
 	if (!part_valid(form->name, name) || !part_valid(form->sub, sub))
@@ -134,9 +135,12 @@ int once_key_parse(struct once_key *ret, const char *prefix, struct once_bytes k
 int once_key_prefix(
 	char out[ONCE_KEY_SIZE], const char *prefix, enum once_key_kind kind, const char *name)
 {
-	const struct form *form = &forms[kind];
+	const struct form *form;
 
-	if ((unsigned)kind >= FORMS || !once_prefix_valid(prefix) || form->name == NONE)
+	if ((unsigned)kind >= FORMS || !once_prefix_valid(prefix))
+		return -EINVAL;
+	form = &forms[kind];
+	if (form->name == NONE)
 		return -EINVAL;
 	if (name && (form->sub == NONE || !part_valid(form->name, name)))
 		return -EINVAL;
