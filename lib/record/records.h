@@ -41,12 +41,8 @@ struct ledger_write {
 int ledger_write(struct once_records *records, struct once_task **ret_task,
 	const struct ledger_write *write, int64_t timeout_ns, once_ledger_fn *fn, void *userdata);
 
-/* A counter's value taken further: ids.c. first_known: what the owner was given already. */
-struct ids_hint {
-	int64_t mod_revision, next; /* as last seen; mod_revision -1: not known */
-	int64_t floor;		    /* no number below this may come; 0: none */
-};
+/* As once_ids_alloc(); a counter below floor is -ESTALE. */
 int ids_alloc(struct once_records *records, struct once_task **ret_task, const char *name,
-	int64_t count, int64_t timeout_ns, struct ids_hint *hint, once_ids_fn *fn, void *userdata);
+	int64_t count, int64_t timeout_ns, int64_t floor, once_ids_fn *fn, void *userdata);
 
 #endif

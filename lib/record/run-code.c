@@ -144,6 +144,8 @@ static void read_ends(struct once_run *run, struct object *object)
 {
 	run->exited = object_bool(object, "exited");
 	run->exit_code = (int32_t)object_i64(object, "exit", 0, 255);
+	if (run->exit_code && !run->exited)
+		object_fail(object);
 	run->exit_signal = (int32_t)object_i64(object, "signal", 1, 64);
 	run->user_us = object_i64(object, "user_us", 0, INT64_MAX);
 	run->system_us = object_i64(object, "system_us", 0, INT64_MAX);

@@ -16,6 +16,7 @@ struct transport_exchange {
 	int64_t timeout_ns;
 	struct once_timer *timer;
 	bool stream, sent;
+	int64_t mark; /* the server's own: see etcd.c */
 	const struct transport_handler *handler;
 	void *userdata;
 };

@@ -207,6 +207,7 @@ static void what_is_no_record_is_not_read(void **state)
 		{"{\"v\":1,\"state\":\"ok\",\"attempt\":4294967296}", -EBADMSG},
 		{"{\"v\":1,\"state\":\"ok\",\"exit\":256}", -EBADMSG},
 		{"{\"v\":1,\"state\":\"ok\",\"exited\":1}", -EBADMSG},
+		{"{\"v\":1,\"state\":\"ok\",\"exit\":1}", -EBADMSG},
 		{"{\"v\":1,\"state\":\"ok\",\"signal\":65}", -EBADMSG},
 		{"{\"v\":1,\"state\":\"ok\",\"node\":\"a\\nb\"}", -EBADMSG},
 		{"{\"v\":1,\"state\":\"ok\",\"detail\":\"a\\u001bb\"}", -EBADMSG},

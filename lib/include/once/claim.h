@@ -43,6 +43,9 @@ struct once_claim_config {
 		*hash; /* of the content, hex; a record of another is CONFLICT. NULL: any will do */
 	const char *node; /* who runs it, for the record: ONCE_ID_RULE */
 	enum once_on_interrupt on_interrupt;
+	/* Records that had ended so before this claim are run again: bits 1 << ONCE_RUN_FAILED and
+	 * the like. With ONCE_INTERRUPT_RERUN also those that are "interrupted". */
+	uint32_t rerun;
 	int64_t live_ms;	 /* default 10 s; at least 2 s */
 	int64_t wait_timeout_ns; /* for another's end; 0: as long as it takes */
 };
