@@ -425,6 +425,7 @@ static void bad_requests_are_refused_at_once(void **state)
 		{.kind = ONCE_OP_DELETE, .key = once_str("/a")}};
 	struct once_op own = {.kind = ONCE_OP_PUT, .key = once_str(KEY)};
 	struct once_op range = {.kind = ONCE_OP_RANGE, .key = once_str("/a")};
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
 	struct once_op many[ONCE_RESULTS_MAX + 1];
 	struct once_run run = begun;
 	struct once_begin begin = {.key = KEY, .run = &run};
@@ -443,12 +444,8 @@ static void bad_requests_are_refused_at_once(void **state)
 	assert_int_equal(END(&range, 1), -EINVAL);
 	memset(many, 0, sizeof(many));
 	assert_int_equal(END(many, 1), -EINVAL);
-	for (int i = 0; i <= ONCE_RESULTS_MAX; i++)
-		many[i] = (struct once_op){.kind = ONCE_OP_PUT,
-			.key = {"0123456789abcdefghijklmnopqrstuvw"
-				"xyzABCDEFGHIJKLMNOPQRSTUVWXYZ" +
-					i / 8,
-				(size_t)(i % 8 + 1)}};
+	for (size_t i = 0; i <= ONCE_RESULTS_MAX; i++)
+		many[i] = (struct once_op){.kind = ONCE_OP_PUT, .key = {&letters[i / 8], i % 8 + 1}};
 	assert_int_equal(END(many, ONCE_RESULTS_MAX + 1), -EINVAL);
 	run.state = ONCE_RUN_BEGUN;
 	assert_int_equal(END(NULL, 0), -EINVAL);
