@@ -15,7 +15,7 @@ import sys
 
 import common
 from oracle import Cron
-from systemd import without_changes
+from systemdcalendar import without_changes
 
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "onced")
 MODULE = os.path.join(CACHE, "cron-parser/node_modules/cron-parser/dist/index.js")

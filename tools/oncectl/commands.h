@@ -5,6 +5,7 @@
 
 #define CTL_COMMANDS(X)                                                                            \
 	X(status)                                                                                  \
+	X(calendar)                                                                                \
 	X(help)
 
 #endif

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""systemd.py PROBE: calendar expressions against `systemd-analyze calendar`.
+"""systemdcalendar.py PROBE: calendar expressions against `systemd-analyze calendar`.
 
 The same text goes to both; the next instants after a base time must be the same, and what is refused
 by systemd must be refused here. Where local clocks change, the two have other rules on purpose, so
