@@ -12,6 +12,7 @@
  * With --late that is all it does, once: work that was handed to others and comes after its term.
  *
  * With --then COMMAND... it writes one line of life and becomes that command: when that was started.
+ * With --beside COMMAND... that runs as a child meanwhile.
  *
  * Ends by itself after MAX seconds: nothing of it is left behind by a broken test. */
 #include <errno.h>
@@ -29,7 +30,7 @@
 
 struct options {
 	const char *file, *node, *token, *sink;
-	char **then;
+	char **then, **beside;
 	int64_t period_ms, max_ms, exit_after_ms;
 	int exit_code;
 	bool ignore_term, daemonise, late;
@@ -159,10 +160,24 @@ static void leave_child(int fd, const struct options *o)
 	_exit(live(fd, &child, true));
 }
 
+/* Ends with us at the latest. */
+static void start_beside(const struct options *o)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	execv(o->beside[0], o->beside);
+	fprintf(stderr, "lifejob: %s: %s\n", o->beside[0], strerror(errno));
+	_exit(127);
+}
+
 static int usage(void)
 {
 	fprintf(stderr, "usage: lifejob FILE NODE [--period MS] [--max S] [--ignore-term] [--daemonise]"
-			" [--exit CODE AFTER-MS] [--sink FILE] [--late] [--then COMMAND...]\n");
+			" [--exit CODE AFTER-MS] [--sink FILE] [--late] [--then COMMAND...]"
+			" [--beside COMMAND...]\n");
 	return 2;
 }
 
@@ -197,6 +212,9 @@ static bool parse(struct options *o, int argc, char **argv)
 		} else if (!strcmp(argv[i], "--exit") && i + 2 < argc) {
 			o->exit_code = atoi(argv[++i]);
 			o->exit_after_ms = atoll(argv[++i]);
+		} else if (!strcmp(argv[i], "--beside") && i + 1 < argc) {
+			o->beside = &argv[i + 1];
+			break;
 		} else {
 			return false;
 		}
@@ -231,6 +249,8 @@ int main(int argc, char **argv)
 	/* First the line, then the lock: its time is what failover is measured by. */
 	write_line(fd, &o, "life", -1);
 	take_lock(fd, &o);
+	if (o.beside)
+		start_beside(&o);
 	if (o.daemonise)
 		leave_child(fd, &o);
 	return live(fd, &o, false);

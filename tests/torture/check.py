@@ -4,7 +4,7 @@
     check.py DIRECTORY...    one line per invariant; exit 1 and the shortest explanation if one fails
 
 A directory holds: history (the jobs' lives, lifejob.c), sink (what the resource took and refused),
-watch (every change in etcd, observer.py), events (what was done to it, torture.py), onced-NODE.log. The
+watch (every change in etcd, observer.py), runs (the ledger's own side, scribe.c), events (what was done to it, torture.py), onced-NODE.log. The
 numbers:
 
     I1  lives of different tokens never overlap; also what no clock can hide: the kernel's lock
@@ -16,6 +16,7 @@ numbers:
         starts no sooner than the drift margin allows: the one may live until V after its last proof, the
         other waits V(1 + drift) from there
     L   after everything is healed there is a life within the bound
+    I3 I5 I6, I7 once more: the ledger that the job keeps, see ledger.py
 """
 import base64
 import bisect
@@ -28,6 +29,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 import checker  # noqa: E402
+import ledger  # noqa: E402
 
 # Seconds: 2 * LeaseTTL + 4 of profile fast, from the moment at which etcd is healthy. A run that was told
 # another bound or margin says so in its first event.
@@ -36,7 +38,7 @@ MARGIN = 0.1     # seconds; V * drift of profile fast is 0.15, the rest is the k
 GROUP = "/onced/g/default/"
 
 Write = collections.namedtuple("Write", "ns verdict token node pid greatest")
-Run = collections.namedtuple("Run", "lines sink watch events seized")
+Run = collections.namedtuple("Run", "lines sink watch events seized runs")
 SEIZED = re.compile(r"ended the silent term (\d+)")
 
 
@@ -74,7 +76,8 @@ def read_seized(directory):
 def load(directory):
     path = lambda name: os.path.join(directory, name)  # noqa: E731
     return Run(checker.read(path("history")), read_sink(path("sink")), read_json_lines(path("watch")),
-               read_json_lines(path("events")) or [], read_seized(directory))
+               read_json_lines(path("events")) or [], read_seized(directory),
+               ledger.read(path("runs")))
 
 
 # ---- the invariants: None, or what is wrong
@@ -196,13 +199,19 @@ CHECKS = [("I1", "lives of different tokens never overlap", lives_apart, None),
           ("L", "a life soon after each heal", alive_after_heal, None)]
 
 
+CHECKS += [(number, what, check, "runs") for number, what, check in ledger.CHECKS]
+NEEDED = {"watch": "no record of changes in etcd", "runs": "no ledger was kept"}
+
+
 def verdicts(run):
     """(number, what, None | problem, None | why it was not checked) for each invariant."""
     found = []
     for number, what, check, needs in CHECKS:
         skipped = None
         if needs and getattr(run, needs) is None:
-            skipped = "no record of changes in etcd"
+            skipped = NEEDED[needs]
+        elif needs == "runs" and run.watch is None:
+            skipped = NEEDED["watch"]
         elif not run.lines:
             skipped = "no line at all"
         found.append((number, what, None if skipped else check(run), skipped))

@@ -303,15 +303,20 @@ def blocked_log(world, chance):
 # ---- work that comes after its term
 
 def late_work(world, chance):
-    """Something handed to others writes to the resource with a token of the past."""
+    """Something handed to others writes to the resource, and to the ledger, with a token of the past."""
+    node = world.target(chance)
     world.tail.read()
     tokens = sorted(world.tail.tokens)
     if len(tokens) < 2:
         raise LookupError("no term is over yet")
+    env = dict(clean_environment(), ONCED_TOKEN=str(tokens[-2]))
     command = [world.lifejob, world.history, "late", "--sink", world.sink, "--late"]
-    subprocess.run(command, env=dict(clean_environment(), ONCED_TOKEN=str(tokens[-2])), timeout=5,
-                   check=True, stdin=subprocess.DEVNULL)
-    yield 0, "token %d" % tokens[-2]
+    subprocess.run(command, env=env, timeout=5, check=True, stdin=subprocess.DEVNULL)
+    scribe = procs.spawn(node.scribe("late", "--max", "2"), node.prefix, env=env, stderr=subprocess.DEVNULL)
+    try:
+        yield 2, "token %d" % tokens[-2]
+    finally:
+        procs.end(scribe)
 
 
 TABLE = [

@@ -45,6 +45,27 @@ def smallest_margin(results):
     return "%d ms" % min(margins) if margins else "not seen"
 
 
+def fell(results):
+    """How many runs of the torture showed a lost record, and how many a duplicate."""
+    counts = []
+    for wanted in ("I5", "I3"):
+        judged = [v for r in results for v in r["verdicts"] if v["number"] == wanted and not v["skipped"]]
+        counts.append(sum(bool(v["problem"]) for v in judged) if judged else "not measured")
+    return tuple(counts)
+
+
+def ledger_sums(ledgers):
+    count = lambda *names: sum(f[name] for f in ledgers for name in names)  # noqa: E731
+    if not ledgers:
+        return []
+    return [
+        ("requests to the ledger", count("asked")), ("runs begun, ended", "%d, %d" % (
+            count("begun"), count("ended"))),
+        ("requests refused as of an old term", count("fenced")),
+        ("requests without an answer: unknown, or asked by one that was killed; of these written", "%d, %d; %d" % (
+            count("unknown"), count("unanswered"), count("unknown_written", "unanswered_written")))]
+
+
 def sums(results):
     minutes = total(results, "minutes")
     faults = sum(sum(r["faults"].values()) for r in results)
@@ -53,10 +74,12 @@ def sums(results):
         ("faults per minute", "%.1f" % (faults / minutes if minutes else 0)),
         ("elections", total(results, "elections")), ("launches of the job", total(results, "launches")),
         ("overlaps", total(results, "overlaps")),
+        ("acknowledged records lost; runs done twice", "%s; %s" % fell(results)),
         ("starts while the kernel's lock was held", total(results, "clashes")),
         ("writes the sink accepted", total(results, "sink_accepted")),
         ("late writes it refused", total(results, "sink_rejected") - total(results, "sink_rejected_jobs")),
         ("writes of jobs it refused", total(results, "sink_rejected_jobs")),
+        *ledger_sums([r["ledger"] for r in results if r.get("ledger")]),
         ("smallest time from dead to deadline, when the guardian had to act", smallest_margin(results)),
         ("terms that ended without a reason", total(results, "false_stops")),
         ("longest wait for a job after a heal",

@@ -5,6 +5,7 @@ import os
 import re
 
 import checker
+import ledger
 
 FENCED = re.compile(r"stopped the jobs of token (\d+), (-?[\d.]+) s before the deadline")
 QUIET = 4.0      # seconds without any fault, in which a term has no reason to end
@@ -117,6 +118,7 @@ def figures(directory, run, verdicts, problem):
         "sink_accepted": sum(w.verdict == "accept" for w in run.sink),
         "sink_rejected": sum(w.verdict == "reject" for w in run.sink),
         "sink_rejected_jobs": sum(w.verdict == "reject" and w.node != "late" for w in run.sink),
+        "ledger": ledger.figures(run),
         "failover_s": failovers(faults, lives),
         "after_heal_s": percentiles(alive) if alive else None,
         "never_after_heal": sum(e["event"] == "healthy" for e in run.events) - len(alive),

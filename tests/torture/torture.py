@@ -252,6 +252,7 @@ def arguments():
     build = os.path.abspath(options.build)
     options.onced = os.environ.get("ONCED_BIN") or os.path.join(build, "daemon", "onced")
     options.lifejob = os.path.join(build, "tests", "integration", "lifejob")
+    options.scribe = os.path.join(build, "tests", "torture", "scribe")
     options.chaosproxy = os.path.join(build, "tests", "torture", "chaosproxy")
     return options
 

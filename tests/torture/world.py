@@ -89,6 +89,16 @@ class TortureNode(Node):
         tls = self.world.cluster.tls
         return [ca, tls.ca, cert, tls.client, key, tls.client_key] if tls else []
 
+    def beside(self):
+        """What runs in the job beside it: the one who keeps the ledger."""
+        return ["--beside", *self.scribe(self.name)]
+
+    def scribe(self, name, *options):
+        tls = self.world.cluster.tls
+        return [self.world.scribe, self.world.runs, name, *options,
+                *(["--tls", tls.ca, tls.client, tls.client_key] if tls else []),
+                *self.endpoints.split(",")]
+
     def start(self):
         world = self.world
         self.kind, job, flags = world.chance.choice(self.kinds())
@@ -96,7 +106,7 @@ class TortureNode(Node):
                       "--allow-plaintext",
                       *self._credentials("--cacert", "--cert", "--key-file"), *flags]
         self.job = [world.lifejob, world.history, self.name, "--sink", world.sink,
-                    "--max", "7200", *job]
+                    "--max", "7200", *job, *self.beside()]
         self.process = procs.spawn(self.command(), self.prefix, stdout=self.pipe.writer,
                                    stderr=self.pipe.writer, env=clean_environment())
         self._agent, self.due = None, None
@@ -110,6 +120,9 @@ class PeerNode(TortureNode):
 
     def kinds(self):
         return JOBS[:1]
+
+    def beside(self):
+        return []
 
     def command(self):
         program = self.world.cluster.etcdctl_command()[len(self.world.cluster.prefix)]
@@ -150,7 +163,8 @@ class Tail:
 class World:
     def __init__(self, directory, chance, record, options, tls, bindir):
         self.directory, self.chance, self.event = str(directory), chance, record
-        self.onced, self.lifejob = options.onced, options.lifejob
+        self.onced, self.lifejob, self.scribe = options.onced, options.lifejob, options.scribe
+        self.runs = os.path.join(self.directory, "runs")
         self.history = os.path.join(self.directory, "history")
         self.sink = os.path.join(self.directory, "sink")
         self.tail, self.nodes, self.proxies, self.spinners = Tail(self.history), {}, {}, []
@@ -292,6 +306,15 @@ class World:
         wait_for("leader of etcd", self.cluster._leader, 20 * self.patience)
         self.take_back_key()
 
+    def _catch_up(self):
+        """The record of changes as complete as it can be."""
+        try:
+            revision = self.revision()
+            wait_for("observer", lambda: self.observer.reached(revision), 10)
+            self.event("caught up", revision=revision)
+        except (ClusterError, OSError, ValueError, subprocess.SubprocessError) as error:
+            self.event("not caught up", why=str(error)[:200])
+
     def close(self):
         for stall in list(self.stalls.values()):
             try:
@@ -310,6 +333,7 @@ class World:
             node.pipe.unblock()
             node.close()
         if self.observer:
+            self._catch_up()
             self.observer.close()
         for thing in [*self.proxies.values(), self.cluster, *self.blocks, self.net, self.mounts]:
             if thing:
