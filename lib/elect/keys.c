@@ -35,6 +35,8 @@ int keys_init(struct keys *keys, const struct once_elector_config *config)
 	r |= asprintf(&keys->epoch, "%s/g/%s/epoch", config->prefix, config->group);
 	r |= asprintf(&keys->clean, "%s/g/%s/clean", config->prefix, config->group);
 	r |= asprintf(&keys->reserve, "%s/g/%s/reserve", config->prefix, config->group);
+	r |= asprintf(&keys->ended, "%s/g/%s/ended", config->prefix, config->group);
+	r |= asprintf(&keys->handover, "%s/g/%s/handover", config->prefix, config->group);
 	r |= asprintf(&keys->beat, "%s/beat/%s/%s", config->prefix, config->node, config->group);
 	r |= asprintf(&keys->registration, "%s/nodes/%s", config->prefix, config->node);
 	r |= config_value(&keys->config_value, config);
@@ -53,6 +55,8 @@ void keys_fini(struct keys *keys)
 	free(keys->epoch);
 	free(keys->clean);
 	free(keys->reserve);
+	free(keys->ended);
+	free(keys->handover);
 	free(keys->beat);
 	free(keys->registration);
 	free(keys->config_value);
@@ -64,17 +68,25 @@ static int written(int n, size_t size)
 	return n < 0 || (size_t)n >= size ? -E2BIG : n;
 }
 
-int keys_epoch_write(char *out, size_t size, uint64_t incarnation, const char *node,
-	const char *address, const char *beat)
+/* The present moment by this node's clock, for people. */
+static const char *say_now(char out[32])
 {
-	char when[32] = "";
 	time_t now = time(NULL);
 	struct tm tm;
 
+	out[0] = '\0';
 	if (gmtime_r(&now, &tm))
-		(void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+		(void)strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return out;
+}
+
+int keys_epoch_write(char *out, size_t size, uint64_t incarnation, const char *node,
+	const char *address, const char *beat)
+{
+	char when[32];
+
 	return written(snprintf(out, size, "incarnation=%016llx beat=%s node=%s since=%s address=%s",
-			       (unsigned long long)incarnation, beat, node, when, address),
+			       (unsigned long long)incarnation, beat, node, say_now(when), address),
 		size);
 }
 
@@ -149,6 +161,15 @@ bool keys_beat_read(uint64_t *ret_incarnation, struct once_bytes value)
 	return value.size > 17 && text[16] == ' ' &&
 		number_parse_u64(text + 17, value.size - 17, &number) == 0 &&
 		hex_read(ret_incarnation, text);
+}
+
+int keys_ended_write(char *out, size_t size, int64_t token, const char *by, const char *reason)
+{
+	char when[32];
+
+	return written(snprintf(out, size, "token=%lld by=%s reason=%s at=%s", (long long)token, by,
+			       reason, say_now(when)),
+		size);
 }
 
 int keys_clean_write(char *out, size_t size, int64_t token)

@@ -14,6 +14,7 @@ enum {
 	KEYS_PATH_MAX = 200,	/* the leader key and the prefix, as the elector takes them */
 	KEYS_ADDRESS_MAX = 255,
 	KEYS_BEAT_MAX = 352,	/* prefix + "/beat/" + node + "/" + group */
+	KEYS_ENDED_MAX = 160,
 	KEYS_VALUE_MAX = 768,	/* an epoch with the longest of all these */
 };
 
@@ -26,6 +27,8 @@ struct keys {
 	char *epoch;
 	char *clean;
 	char *reserve;
+	char *ended;	/* for people: who ended the latest term that was ended, and why */
+	char *handover; /* an operator's request; deleted with the term it ends */
 	char *beat;	  /* beats + node + "/" + group name: this node's */
 	char *registration; /* prefix + "/nodes/" + node: this node lives, on its lease */
 	char *config_value; /* what every node of the group must have there */
@@ -50,6 +53,10 @@ bool keys_registration_read(uint64_t *ret_incarnation, struct once_bytes value);
 /* beat: incarnation and number */
 int keys_beat_write(char *out, size_t size, uint64_t incarnation, uint64_t number);
 bool keys_beat_read(uint64_t *ret_incarnation, struct once_bytes value);
+
+/* ended: the term, who ended it, and why: shutdown, switchover, deadline (not proven in time), crash
+ * (by the process after the one that led), silent (by a follower). */
+int keys_ended_write(char *out, size_t size, int64_t token, const char *by, const char *reason);
 
 /* clean: a token */
 int keys_clean_write(char *out, size_t size, int64_t token);

@@ -227,37 +227,58 @@ static int perform_beat(struct once_elector *e, struct flight *f)
 
 static int perform_seize(struct once_elector *e, struct flight *f)
 {
-	char clean[32];
+	char clean[32], ended[KEYS_ENDED_MAX];
 	struct once_compare compares[2] = {
 		compare(ONCE_COMPARE_CREATE, e->keys.leader, f->action.token),
 		compare(ONCE_COMPARE_MOD, e->epoch.beat, f->action.beat_mod),
 	};
-	struct once_op success[2];
+	struct once_op success[3];
 	struct once_txn txn = {
-		.compares = compares, .n_compares = 2, .success = success, .n_success = 2};
+		.compares = compares, .n_compares = 2, .success = success, .n_success = 3};
 
 	(void)keys_clean_write(clean, sizeof(clean), f->action.token);
 	success[0] = op_delete(e->keys.leader);
 	success[1] = op_put(e->keys.clean, clean, 0);
+	(void)keys_ended_write(ended, sizeof(ended), f->action.token, e->node, "silent");
+	success[2] = op_put(e->keys.ended, ended, 0);
 	return start_txn(e, f, &txn, on_answer);
 }
 
-/* reserve_lease: 0 without a reservation. */
+/* Why the term that is being released ends, for people. */
+static const char *end_reason(const struct once_elector *e)
+{
+	if (e->core.role == ELECTION_RECOVER)
+		return "crash";
+	switch (e->core.reason) {
+	case ELECTION_REASON_SWITCHOVER:
+		return "switchover";
+	case ELECTION_REASON_DEADLINE:
+		return "deadline";
+	default:
+		return "shutdown";
+	}
+}
+
+/* reserve_lease: 0 without a reservation. What asked for this very end goes with it, so that it is not
+ * asked of the next leader, too. */
 static int release_txn(struct once_elector *e, struct flight *f, int64_t reserve_lease)
 {
-	char clean[32] = "";
+	char clean[32] = "", ended[KEYS_ENDED_MAX];
 	struct once_compare holds = compare(ONCE_COMPARE_CREATE, e->keys.leader, f->action.token);
 	struct once_compare older = compare(ONCE_COMPARE_MOD, e->keys.clean, f->action.clean_before);
-	struct once_op success[3] = {op_delete(e->keys.leader)};
+	struct once_op success[5] = {op_delete(e->keys.leader), op_delete(e->keys.handover)};
 	struct once_op put_clean, failure;
 	struct once_txn nested = {.compares = &older, .n_compares = 1, .success = &put_clean, .n_success = 1};
-	struct once_txn txn = {.compares = &holds, .n_compares = 1, .success = success, .n_success = 1};
+	struct once_txn txn = {.compares = &holds, .n_compares = 1, .success = success, .n_success = 2};
 
 	older.result = ONCE_LESS; /* what is there is of an earlier term */
 	if (f->action.clean) {
 		(void)keys_clean_write(clean, sizeof(clean), f->action.token);
 		put_clean = op_put(e->keys.clean, clean, 0);
 		success[txn.n_success++] = put_clean;
+		(void)keys_ended_write(
+			ended, sizeof(ended), f->action.token, e->node, end_reason(e));
+		success[txn.n_success++] = op_put(e->keys.ended, ended, 0);
 		failure = (struct once_op){.kind = ONCE_OP_TXN, .txn = &nested};
 		txn.failure = &failure;
 		txn.n_failure = 1;

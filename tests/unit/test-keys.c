@@ -78,6 +78,8 @@ static void key_names(void **state)
 	assert_string_equal(keys.config, "/onced/g/default/config");
 	assert_string_equal(keys.epoch, "/onced/g/default/epoch");
 	assert_string_equal(keys.clean, "/onced/g/default/clean");
+	assert_string_equal(keys.ended, "/onced/g/default/ended");
+	assert_string_equal(keys.handover, "/onced/g/default/handover");
 	assert_string_equal(keys.reserve, "/onced/g/default/reserve");
 	assert_string_equal(keys.beat, "/onced/beat/node1/default");
 	assert_string_equal(keys.registration, "/onced/nodes/node1");
@@ -224,6 +226,16 @@ static void clean(void **state)
 	assert_false(with_copy("7\0", 2, clean_read));
 }
 
+static void ended(void **state)
+{
+	static const char node[] = "a123456789012345678901234567890123456789012345678901234567890123";
+	int n = keys_ended_write(out, sizeof(out), 42, "beta", "silent");
+
+	assert_true(n > 0 && strncmp(out, "token=42 by=beta reason=silent at=20", 36) == 0);
+	assert_int_equal(out[n - 1], 'Z');
+	assert_true(keys_ended_write(out, KEYS_ENDED_MAX, INT64_MAX, node, "switchover") > 0);
+}
+
 static void registrations(void **state)
 {
 	static const char *const bad[] = {"", "incarnation=", "incarnation=0123456789abcde",
@@ -326,6 +338,7 @@ int main(void)
 		cmocka_unit_test(foreign_epochs),
 		cmocka_unit_test(beats),
 		cmocka_unit_test(clean),
+		cmocka_unit_test(ended),
 		cmocka_unit_test(registrations),
 		cmocka_unit_test(what_does_not_fit_is_an_error),
 		cmocka_unit_test(the_elector_refuses),
