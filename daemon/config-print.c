@@ -8,6 +8,7 @@
 
 #include "base/duration.h"
 #include "base/escape.h"
+#include "daemon/timing.h"
 #include "daemon/words.h"
 
 static void print_keys(const struct config_table *table, const void *base, FILE *out)
@@ -47,32 +48,18 @@ static void print_rule(const struct once_timing *t, FILE *out)
 		duration_format(right, t->fence_after_ns - t->stop_grace_ns - t->kill_budget_ns));
 }
 
-static void print_fault(FILE *out, const char *fault, int64_t ns, const char *how)
-{
-	char text[DURATION_TEXT_MAX];
-
-	fprintf(out, "#   %-46s %8s  %s\n", fault, duration_format(text, ns), how);
-}
-
-/* Every bound adds the requests a takeover makes, each of which may take R: the release, or the
- * seizure, and the acquire. In a healthy network that part is a few milliseconds. */
 static void print_failover(const struct once_timing *t, FILE *out)
 {
-	int64_t v = t->fence_after_ns, r = t->request_timeout_ns;
-	int64_t wait = v + v / 1000000 * t->clock_drift_ppm;
-	int64_t ttl = t->lease_ttl_s * ONCE_NSEC_PER_SEC;
+	struct timing_fault faults[TIMING_FAULTS];
+	char text[DURATION_TEXT_MAX];
 
+	timing_faults(t, faults);
 	fputs("#\n# From a fault to the next leader's job, at most, with etcd answering within "
 	      "R:\n",
 		out);
-	print_fault(out, "SIGTERM, switchover", t->stop_grace_ns + t->kill_budget_ns + 2 * r,
-		"G + K + 2R; a job that stops at once: milliseconds");
-	print_fault(out, "the agent process dies", t->kill_budget_ns + 3 * r,
-		"K + 3R; usually tens of milliseconds");
-	print_fault(out, "the host dies, stands still or is cut off", wait + 3 * r,
-		"V(1 + ClockDrift) + 3R; the job itself is dead after V");
-	print_fault(out, "the same, and no follower had seen the leader", ttl + wait + 2 * r,
-		"LeaseTTL + V(1 + ClockDrift) + 2R");
+	for (size_t i = 0; i < TIMING_FAULTS; i++)
+		fprintf(out, "#   %-46s %8s  %s\n", faults[i].fault,
+			duration_format(text, faults[i].at_most_ns), faults[i].how);
 }
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
