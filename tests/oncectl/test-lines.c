@@ -89,6 +89,45 @@ static void refused(void **state)
 		{"status --group ../x", 2, "bad name"},
 		{"status --group A", 2, "bad name"},
 		{"--config /nonexistent/onced.conf status", 78, "/nonexistent/onced.conf"},
+		{"leaders --limit 0", 2, "bad number \"0\""},
+		{"leaders --limit many", 2, "bad number \"many\""},
+		{"status --interval 1", 2, "bad duration"},
+		{"runs", 2, "something is missing"},
+		{"runs Backup", 2, "bad name \"Backup\""},
+		{"runs ../x", 2, "bad name"},
+		{"runs backup tomorrow", 2, "bad time \"tomorrow\""},
+		{"runs backup 2026-02-30T00:00:00Z", 2, "bad time"},
+		{"runs backup now now", 2, "too many words"},
+		{"runs backup --limit -1", 2, "bad number"},
+		{"why", 2, "something is missing"},
+		{"why backup\x01", 2, "backup\\x01"},
+		{"why backup 25:00", 2, "bad time"},
+		{"trigger", 2, "something is missing"},
+		{"trigger a/b", 2, "bad name"},
+		{"trigger backup --moment soon", 2, "bad time"},
+		{"trigger backup --wait --timeout never", 2, "bad duration"},
+		{"kill", 2, "something is missing"},
+		{"kill backup yesterday", 2, "bad time"},
+		{"pause Backup", 2, "bad name"},
+		{"pause --until 1 --for 1s", 2, "expected one of them"},
+		{"pause --until never", 2, "bad time"},
+		{"pause --for 0s", 2, "out of range"},
+		{"pause a b", 2, "too many words"},
+		{"pause --reason a\tb", 2, "control characters"},
+		{"resume ../x", 2, "bad name"},
+		{"switchover --to Alpha", 2, "bad name"},
+		{"switchover --at 99:99", 2, "bad time"},
+		{"switchover alpha", 2, "unexpected word"},
+		{"resign alpha", 2, "unexpected word"},
+		{"fence", 2, "ONCED_TOKEN"},
+		{"fence --token -1", 2, "bad token"},
+		{"fence --token 07", 2, "bad token"},
+		{"put", 2, "something is missing"},
+		{"put --fenced /k v", 2, "ONCED_KEY"},
+		{"timing --profile quick", 2, "quick"},
+		{"timing --ttl soon", 2, "soon"},
+		{"timing --fence-after 1s", 2, "2.9s"},
+		{"doctor --profile quick", 2, "quick"},
 		{"help nonsense", 2, "nonsense"},
 		{"help status more", 2, "too many words"},
 	};
@@ -128,5 +167,9 @@ int main(void)
 	(void)unsetenv("ETCDCTL_KEY");
 	(void)unsetenv("ETCDCTL_USER");
 	(void)unsetenv("ETCDCTL_PASSWORD");
+	(void)unsetenv("ONCED_KEY");
+	(void)unsetenv("ONCED_TOKEN");
+	(void)unsetenv("ETCD_LOCK_KEY");
+	(void)unsetenv("ETCD_LOCK_REV");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

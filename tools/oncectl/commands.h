@@ -5,7 +5,21 @@
 
 #define CTL_COMMANDS(X)                                                                            \
 	X(status)                                                                                  \
+	X(leaders)                                                                                 \
+	X(jobs)                                                                                    \
+	X(runs)                                                                                    \
+	X(why)                                                                                     \
+	X(trigger)                                                                                 \
+	X(kill)                                                                                    \
+	X(pause)                                                                                   \
+	X(resume)                                                                                  \
+	X(switchover)                                                                              \
+	X(resign)                                                                                  \
 	X(calendar)                                                                                \
+	X(timing)                                                                                  \
+	X(doctor)                                                                                  \
+	X(fence)                                                                                   \
+	X(put)                                                                                     \
 	X(help)
 
 #endif

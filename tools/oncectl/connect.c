@@ -98,12 +98,19 @@ int64_t ctl_time_left(const struct ctl *ctl)
 	return ctl->timeout_ns - once_elapsed_max(ctl->began, ctl->loop->ops->now(ctl->loop));
 }
 
-void ctl_round(struct ctl *ctl)
+void ctl_round_time(struct ctl *ctl)
 {
 	ctl->began = ctl->loop->ops->now(ctl->loop);
 }
 
-static void sleep_ns(struct ctl *ctl, int64_t ns)
+void ctl_round(struct ctl *ctl)
+{
+	ctl_round_time(ctl);
+	arena_fini(&ctl->arena);
+	arena_init(&ctl->arena);
+}
+
+void ctl_sleep(struct ctl *ctl, int64_t ns)
 {
 	bool never = false;
 
@@ -112,13 +119,26 @@ static void sleep_ns(struct ctl *ctl, int64_t ns)
 
 /* ---- one call -------------------------------------------------------------------------------- */
 
-enum request_kind { REQUEST_OP, REQUEST_TXN, REQUEST_MEMBERS, REQUEST_STATUS, REQUEST_PREFIX };
+enum request_kind {
+	REQUEST_OP,
+	REQUEST_TXN,
+	REQUEST_MEMBERS,
+	REQUEST_STATUS,
+	REQUEST_PREFIX,
+	REQUEST_GRANT,
+	REQUEST_REVOKE,
+	REQUEST_SELF_TEST,
+};
 
 struct request {
 	struct ctl *ctl;
 	enum request_kind kind;
 	const struct once_op *op;
 	const struct once_txn *txn;
+	bool attempt;	/* one, whatever comes of it */
+	int64_t number; /* TTL, lease */
+	bool once;	/* not to be sent again when it may have been applied */
+	int expected;	/* an error that the command reads; 0: none */
 	bool done;
 	const struct once_response *response; /* NULL: out of memory */
 	/* REQUEST_PREFIX: the pages so far */
@@ -181,6 +201,12 @@ static int start(struct request *q, struct once_call **ret_call)
 		options.timeout_ns = left;
 		return once_range_pages(
 			ctl->client, ret_call, &options, q->op, 0, on_rows, on_done, q);
+	case REQUEST_GRANT:
+		return once_lease_grant(ctl->client, ret_call, &options, q->number, 0, on_done, q);
+	case REQUEST_REVOKE:
+		return once_lease_revoke(ctl->client, ret_call, &options, q->number, on_done, q);
+	case REQUEST_SELF_TEST:
+		return once_self_test(ctl->client, ret_call, &options, q->op->key, on_done, q);
 	}
 	return -EINVAL;
 }
@@ -227,11 +253,17 @@ static const struct once_response *perform(struct request *q)
 		if (!q->response)
 			return give_up(q, -ENOMEM, NULL);
 		last = q->response;
-		if (last->error == 0)
+		if (last->error == 0 || q->attempt || last->error == q->expected)
 			return last;
+		if (q->once && last->outcome == ONCE_UNKNOWN) {
+			(void)ctl_error(CTL_UNREACHABLE,
+				"etcd at %s: %s; it may have been written all the same",
+				last->endpoint, last->message);
+			return NULL;
+		}
 		if (!is_passing(last->error))
 			return give_up(q, last->error, last);
-		sleep_ns(ctl, PAUSE);
+		ctl_sleep(ctl, PAUSE);
 	}
 }
 
@@ -241,9 +273,46 @@ const struct once_response *ctl_txn(struct ctl *ctl, const struct once_txn *txn)
 	return perform(&q);
 }
 
+const struct once_response *ctl_txn_or(struct ctl *ctl, const struct once_txn *txn, int error)
+{
+	struct request q = {.ctl = ctl, .kind = REQUEST_TXN, .txn = txn, .expected = error};
+	return perform(&q);
+}
+
+const struct once_response *ctl_txn_once(struct ctl *ctl, const struct once_txn *txn)
+{
+	struct request q = {.ctl = ctl, .kind = REQUEST_TXN, .txn = txn, .once = true};
+	return perform(&q);
+}
+
 const struct once_response *ctl_op(struct ctl *ctl, const struct once_op *op)
 {
 	struct request q = {.ctl = ctl, .kind = REQUEST_OP, .op = op};
+	return perform(&q);
+}
+
+const struct once_response *ctl_try_op(struct ctl *ctl, const struct once_op *op)
+{
+	struct request q = {.ctl = ctl, .kind = REQUEST_OP, .op = op, .attempt = true};
+	return perform(&q);
+}
+
+const struct once_response *ctl_try_grant(struct ctl *ctl, int64_t ttl_s)
+{
+	struct request q = {.ctl = ctl, .kind = REQUEST_GRANT, .number = ttl_s, .attempt = true};
+	return perform(&q);
+}
+
+const struct once_response *ctl_try_revoke(struct ctl *ctl, int64_t lease)
+{
+	struct request q = {.ctl = ctl, .kind = REQUEST_REVOKE, .number = lease, .attempt = true};
+	return perform(&q);
+}
+
+const struct once_response *ctl_try_self_test(struct ctl *ctl, const char *key)
+{
+	struct once_op op = {.key = once_str(key)};
+	struct request q = {.ctl = ctl, .kind = REQUEST_SELF_TEST, .op = &op, .attempt = true};
 	return perform(&q);
 }
 
@@ -265,10 +334,11 @@ const struct once_response *ctl_get(struct ctl *ctl, const char *key)
 	return ctl_op(ctl, &op);
 }
 
-const struct once_response *ctl_range_prefix(struct ctl *ctl, const char *prefix)
+static const struct once_response *pages(struct ctl *ctl, const char *prefix, bool keys_only)
 {
 	char end[CTL_KEY_MAX];
-	struct once_op op = {.kind = ONCE_OP_RANGE, .key = once_str(prefix)};
+	struct once_op op = {
+		.kind = ONCE_OP_RANGE, .key = once_str(prefix), .keys_only = keys_only};
 	struct request q = {.ctl = ctl, .kind = REQUEST_PREFIX, .op = &op};
 	const struct once_response *response;
 	struct once_response *whole;
@@ -285,6 +355,16 @@ const struct once_response *ctl_range_prefix(struct ctl *ctl, const char *prefix
 	whole->op.n_kvs = q.n_kvs;
 	whole->op.count = (int64_t)q.n_kvs;
 	return whole;
+}
+
+const struct once_response *ctl_range_prefix(struct ctl *ctl, const char *prefix)
+{
+	return pages(ctl, prefix, false);
+}
+
+const struct once_response *ctl_range_keys(struct ctl *ctl, const char *prefix)
+{
+	return pages(ctl, prefix, true);
 }
 
 const char *ctl_key(struct ctl *ctl, const char *format, ...)

@@ -47,7 +47,8 @@ struct ctl_command {
 	const char *words;	  /* "JOB [TIME]"; "" when none */
 	int min_words, max_words; /* max_words < 0: any number */
 	bool takes_command;	  /* what follows -- is a command of its own: ctl->command_argv */
-	bool offline;		  /* asks etcd nothing: no client is made */
+	bool offline;		  /* asks etcd nothing: no configuration, no client */
+	bool timing;		  /* wants the configuration's timing, and asks etcd nothing */
 	const char *summary;	  /* one line */
 	const char *details; /* lines for help COMMAND, each ending in a newline; may be NULL */
 	const struct ctl_flag *flags; /* ends with a name of NULL; may be NULL */
@@ -74,7 +75,8 @@ struct ctl {
 	} given[CTL_FLAGS_MAX];
 	size_t n_given;
 
-	struct arena arena; /* freed after the command */
+	struct arena line;  /* what the command line became */
+	struct arena arena; /* freed after the command, and in every round of --watch */
 	struct ev_loop *ev;
 	struct once_loop *loop;
 	struct once_client *client;
@@ -114,17 +116,50 @@ void ctl_disconnect(struct ctl *ctl);
  * --command-timeout has passed, so a txn must be harmless when it is applied twice. NULL: the line
  * is printed, return CTL_UNREACHABLE. */
 const struct once_response *ctl_txn(struct ctl *ctl, const struct once_txn *txn);
+/* An answer with that error is one, too. */
+const struct once_response *ctl_txn_or(struct ctl *ctl, const struct once_txn *txn, int error);
+/* Sent again only when it was surely not applied: for what may not happen twice. When that is not
+ * known, the line says so. */
+const struct once_response *ctl_txn_once(struct ctl *ctl, const struct once_txn *txn);
 const struct once_response *ctl_op(struct ctl *ctl, const struct once_op *op);
 const struct once_response *ctl_members(struct ctl *ctl);
 const struct once_response *ctl_status(struct ctl *ctl);
 /* Every key with this prefix, at one revision: op.kvs. */
 const struct once_response *ctl_range_prefix(struct ctl *ctl, const char *prefix);
+/* The same, without values. */
+const struct once_response *ctl_range_keys(struct ctl *ctl, const char *prefix);
 const struct once_response *ctl_get(struct ctl *ctl, const char *key);
+
+/* One attempt each, whose failure is an answer like any other: for doctor. NULL: out of memory,
+ * told. */
+const struct once_response *ctl_try_op(struct ctl *ctl, const struct once_op *op);
+const struct once_response *ctl_try_grant(struct ctl *ctl, int64_t ttl_s);
+const struct once_response *ctl_try_revoke(struct ctl *ctl, int64_t lease);
+const struct once_response *ctl_try_self_test(struct ctl *ctl, const char *key);
 
 /* Turns the loop until *done, or for that long. False: the time has passed. */
 bool ctl_wait(struct ctl *ctl, const bool *done, int64_t timeout_ns);
-/* A round of --watch begins: its requests get the whole --command-timeout again. */
+/* Watches a key from behind a revision until seen() returns true, which it is asked of every
+ * change; it may copy what it wants into the arena. False: not within that time, or the revision is
+ * compacted. */
+typedef bool ctl_seen_fn(void *userdata, const struct once_event *event);
+bool ctl_await(struct ctl *ctl, const char *key, int64_t revision, int64_t timeout_ns,
+	ctl_seen_fn *seen, void *userdata);
+
+/* Another round of --watch begins: its requests get the whole --command-timeout again, and what the
+ * arena held is gone. */
 void ctl_round(struct ctl *ctl);
+/* The time alone: after a wait that --command-timeout is not meant for. */
+void ctl_round_time(struct ctl *ctl);
+void ctl_sleep(struct ctl *ctl, int64_t ns);
+/* Runs round(ctl) once, or with --watch again and again, every --interval; on a terminal each round
+ * begins at its top. A round that failed is told and tried again. */
+int ctl_watch(struct ctl *ctl, int (*round)(struct ctl *ctl));
+#define CTL_WATCH_FLAGS                                                                            \
+	{"--watch", NULL, "again and again, until interrupted"},                                   \
+	{                                                                                          \
+		"--interval", "TIME", "between two rounds [2s]"                                    \
+	}
 int64_t ctl_time_left(const struct ctl *ctl);
 
 /* prefix + "/" + the rest, in the arena. */

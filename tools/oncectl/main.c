@@ -18,14 +18,16 @@ int main(int argc, char **argv)
 	bool done = false;
 	int code;
 
+	arena_init(&ctl.line);
 	arena_init(&ctl.arena);
 	code = ctl_options_parse(&ctl, argc, argv, &done);
-	if (code == CTL_OK && !done && !ctl.command->offline)
+	if (code == CTL_OK && !done && !ctl.command->offline && !ctl.command->timing)
 		code = ctl_connect(&ctl);
 	if (code == CTL_OK && !done)
 		code = ctl.command->run(&ctl);
 	code = finish_output(code);
 	ctl_disconnect(&ctl);
 	arena_fini(&ctl.arena);
+	arena_fini(&ctl.line);
 	return code;
 }

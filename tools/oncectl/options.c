@@ -344,10 +344,38 @@ static bool names_endpoints(const struct options *options)
 	return false;
 }
 
+static const char *join(struct arena *arena, const char *key, const char *group)
+{
+	size_t size = strlen(key) + strlen(group) + 2;
+	char *text = arena_alloc(arena, size);
+
+	if (text)
+		(void)snprintf(text, size, "%s/%s", key, group);
+	return text;
+}
+
+/* The flags of a command that is about timing, as keys of the file. */
+static void take_timing(struct parser *p)
+{
+	static const char *const keys[][2] = {{"--profile", "Profile"}, {"--ttl", "LeaseTTL"},
+		{"--fence-after", "FenceAfter"}, {"--beat-interval", "BeatInterval"},
+		{"--request-timeout", "RequestTimeout"}, {"--stop-grace", "StopGrace"},
+		{"--kill-budget", "KillBudget"}, {"--clock-drift", "ClockDrift"}};
+
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		const char *value = ctl_flag(p->ctl, keys[i][0]);
+
+		if (value)
+			options_set(&p->options, keys[i][0], "Election", keys[i][1], value);
+	}
+}
+
 static int load_config(struct parser *p)
 {
 	struct ctl *ctl = p->ctl;
 	int code;
+
+	take_timing(p);
 
 	if (!ctl->config_file && !names_endpoints(&p->options) &&
 		access(CONFIG_FILE_DEFAULT, R_OK) == 0)
@@ -359,9 +387,9 @@ static int load_config(struct parser *p)
 	code = config_load_client(&p->options, "oncectl", &ctl->config, stderr);
 	if (code != 0)
 		return code;
-	ctl->leader_key = strcmp(ctl->group, "default") == 0
-				  ? ctl->config.key
-				  : ctl_printf(ctl, "%s/%s", ctl->config.key, ctl->group);
+	ctl->leader_key = ctl->config.key;
+	if (strcmp(ctl->group, "default") != 0)
+		ctl->leader_key = join(&ctl->line, ctl->config.key, ctl->group);
 	return ctl->leader_key ? 0 : ctl_out_of_memory();
 }
 
@@ -372,7 +400,7 @@ int ctl_options_parse(struct ctl *ctl, int argc, char **argv, bool *ret_done)
 
 	ctl->timeout_ns = 5 * ONCE_NSEC_PER_SEC;
 	ctl->group = "default";
-	ctl->words = arena_array(&ctl->arena, (size_t)argc + 1, sizeof(*ctl->words));
+	ctl->words = arena_array(&ctl->line, (size_t)argc + 1, sizeof(*ctl->words));
 	if (!ctl->words)
 		return ctl_out_of_memory();
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {

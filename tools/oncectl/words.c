@@ -1,0 +1,118 @@
+/* Runs and pauses in words. */
+#include "tools/oncectl/ledger.h"
+
+#include <string.h>
+
+const char *ctl_moment(struct ctl *ctl, int64_t ms)
+{
+	char text[ONCE_UTC_SIZE];
+
+	if (ms == 0)
+		return NULL;
+	return ctl_printf(ctl, "%s", once_utc_format(text, ms));
+}
+
+const char *ctl_run_state_text(struct ctl *ctl, const struct ctl_run *r)
+{
+	const struct once_run *run = &r->run;
+	const char *name;
+
+	if (run->state == 0)
+		return "not readable";
+	name = run->state == ONCE_RUN_BEGUN ? "running" : once_run_state_name(run->state);
+	if (run->exit_signal != 0)
+		return ctl_printf(ctl, "%s (signal %d)", name, (int)run->exit_signal);
+	if (run->exited && run->exit_code != 0)
+		return ctl_printf(ctl, "%s (exit %d)", name, (int)run->exit_code);
+	if (run->state == ONCE_RUN_SKIPPED && run->count > 1)
+		return ctl_printf(ctl, "%s (%lld moments)", name, (long long)run->count);
+	return name;
+}
+
+const char *ctl_run_reason_text(const struct once_run *run)
+{
+	static const char *const words[][2] = {
+		{"overlap", "the run before was still going on (Overlap=)"},
+		{"missed", "no node led at that moment, and a later one stood for it (Missed=)"},
+		{"deadline", "it could only have started too late (StartingDeadline=)"},
+		{"paused", "it was paused"},
+		{"replaced", "a later run took its place (Overlap=replace)"},
+		{"dst-gap", "the local clock skipped that moment"},
+		{"no-end", "it was begun, and its node never told the end"},
+		{"probe", "Probe= decided it"},
+		{"hold", "it waits for an operator (OnInterrupt=hold)"},
+		{"killed", "an operator ended it"},
+		{"term", "its node's leadership ended"},
+		{"exec", "its command could not be started"},
+		{"time", "its Timeout= was up"},
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i][0], run->reason) == 0)
+			return words[i][1];
+	return run->reason;
+}
+
+const char *ctl_pause_text(struct ctl *ctl, const struct ctl_job *job)
+{
+	const char *what = job->all_paused ? "everything is paused" : "paused";
+	const struct once_pause *p = &job->pause;
+
+	if (!job->paused)
+		return NULL;
+	if (job->pause_unreadable)
+		return ctl_printf(ctl, "%s, by a record that cannot be read", what);
+	return ctl_printf(ctl, "%s%s%s%s%s%s%s", what, p->by[0] ? " by " : "",
+		ctl_text(ctl, once_str(p->by)), p->until_ms ? " until " : "",
+		p->until_ms ? ctl_moment(ctl, p->until_ms) : "", p->reason[0] ? ": " : "",
+		ctl_text(ctl, once_str(p->reason)));
+}
+
+/* ---- json ------------------------------------------------------------------------------------ */
+
+static void text_if(struct ctl_json *json, const char *key, const char *text)
+{
+	if (*text)
+		ctl_json_text(json, key, text);
+}
+
+static void moment_if(struct ctl *ctl, struct ctl_json *json, const char *key, int64_t ms)
+{
+	if (ms)
+		ctl_json_text(json, key, ctl_moment(ctl, ms));
+}
+
+void ctl_run_json(struct ctl *ctl, struct ctl_json *json, const struct ctl_run *r, bool output)
+{
+	const struct once_run *run = &r->run;
+
+	ctl_json_object(json, NULL);
+	ctl_json_text(json, "job", r->key.name);
+	ctl_json_text(json, "moment", ctl_moment(ctl, r->key.at_ms));
+	ctl_json_text(json, "state", run->state ? once_run_state_name(run->state) : "unreadable");
+	text_if(json, "reason", run->reason);
+	text_if(json, "cause", run->cause);
+	text_if(json, "detail", run->detail);
+	text_if(json, "node", run->node);
+	text_if(json, "closed_by", run->closed_by);
+	text_if(json, "id", run->id);
+	ctl_json_number(json, "token", run->token);
+	ctl_json_number(json, "attempt", run->attempt);
+	moment_if(ctl, json, "start", run->start_ms);
+	moment_if(ctl, json, "end", run->end_ms);
+	if (run->exited)
+		ctl_json_number(json, "exit_code", run->exit_code);
+	if (run->exit_signal)
+		ctl_json_number(json, "exit_signal", run->exit_signal);
+	if (run->count > 0) {
+		ctl_json_number(json, "moments", run->count);
+		moment_if(ctl, json, "until", run->until_ms);
+	}
+	ctl_json_number(json, "user_us", run->user_us);
+	ctl_json_number(json, "system_us", run->system_us);
+	ctl_json_number(json, "max_rss_kib", run->max_rss_kib);
+	ctl_json_number(json, "output_size", run->output_size);
+	if (output)
+		ctl_json_bytes(json, "output_tail", run->tail);
+	ctl_json_end_object(json);
+}
