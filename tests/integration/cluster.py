@@ -89,6 +89,7 @@ class Member:
         self.endpoint = "%s:%d" % (address, client_port)
         self.url = "%s://%s" % (scheme, self.endpoint)
         self.peer_url = "%s://%s:%d" % (scheme, address, peer_port)
+        self.advertised = self.peer_url  # where the others reach it
         self.process = None
         self.stopped = False
 
@@ -144,11 +145,11 @@ class Cluster:
         member.stopped = False
 
     def _flags(self, member):
-        peers = ",".join("%s=%s" % (m.name, m.peer_url) for m in self.members)
+        peers = ",".join("%s=%s" % (m.name, m.advertised) for m in self.members)
         flags = ["--name", member.name, "--data-dir", member.data, "--logger", "zap",
                  "--log-outputs", "stderr", "--listen-client-urls", member.url,
                  "--advertise-client-urls", member.url, "--listen-peer-urls", member.peer_url,
-                 "--initial-advertise-peer-urls", member.peer_url, "--initial-cluster", peers,
+                 "--initial-advertise-peer-urls", member.advertised, "--initial-cluster", peers,
                  "--initial-cluster-token", os.path.basename(self.directory) or "onced"]
         if self.tls:
             for kind in ("", "peer-"):

@@ -106,6 +106,19 @@ def proxied(verb, arguments, seconds, plaintext=False):
     return fault
 
 
+def between(verb, arguments, seconds):
+    """The same between the members of etcd: what others send to one of them, or to any."""
+    def fault(world, chance):
+        link = chance.choice(["*", world.member(chance), world.member(chance)])
+        words = arguments(chance)
+        world.between.tell(verb, link, *words)
+        try:
+            yield chance.uniform(*seconds), " ".join(map(str, ("members", verb, link, *words)))
+        finally:
+            world.between.tell("pass", link)
+    return fault
+
+
 def _delay(chance):
     least = chance.choice([1, 20, 100, 400])
     return [least, least * chance.choice([1, 3, 6])]
@@ -258,6 +271,19 @@ def starve(world, chance):
         world.stop_spinning()
 
 
+def clock_step(world, chance):
+    """The time of day jumps, perhaps again, and jumps back."""
+    node = world.target(chance)
+    steps = [chance.choice([-1, 1]) * chance.choice([0.2, 3, 90, 3600, 86400, 30 * 86400])
+             for _ in range(chance.randint(1, 3))]
+    try:
+        for seconds in steps:
+            node.step_clock(seconds)
+            yield chance.uniform(0.3, 3), "%s %s" % (node.name, " ".join("%+g s" % s for s in steps))
+    finally:
+        node.step_clock(0)
+
+
 def disk_full(world, chance):
     node = world.target(chance)
     path = os.path.join(world.mounts.inside(node.runtime), "fill")
@@ -342,12 +368,17 @@ TABLE = [
     ("defragmentation", 2, defrag),
     ("NOSPACE", 1, no_space),
     ("log disk of etcd stalls", 4, disk_stall),
+    ("between members: delay", 2, between("delay", _delay, (0.5, 5))),
+    ("between members: blackhole", 2, between("blackhole", lambda c: c.choice([[], ["up"], ["down"]]), (0.5, 4))),
+    ("between members: drop a direction", 1, between("drop", lambda c: [c.choice(["up", "down"])], (0.3, 3))),
+    ("between members: close", 1, between("close", lambda c: [], (0, 0.1))),
     ("operator: deletes the key", 2, operator("del", KEY)),
     ("operator: overwrites the key", 2, operator("put", KEY, "operator")),
     ("operator: revokes the lease", 2, revoke),
     ("operator: deletes clean", 2, operator("del", GROUP + "clean")),
     ("operator: deletes beats", 2, operator("del", "/onced/beat/", "--prefix")),
     ("operator: deletes epoch", 1, operator("del", GROUP + "epoch")),
+    ("clock steps", 3, clock_step),
     ("CPU starved", 2, starve),
     ("runtime directory full", 2, disk_full),
     ("runtime directory read-only", 1, read_only),
@@ -356,7 +387,7 @@ TABLE = [
 ]
 # What a fault needs of the machine (ground.NEEDS).
 NEEDS = {cut_all: "net", cut_one: "net", cut_direction: "net", disk_stall: "disks",
-         disk_full: "mounts", read_only: "mounts"}
+         disk_full: "mounts", read_only: "mounts", clock_step: "clock"}
 # What a peer has no part for is done to the whole of it.
 PEER = [row for row in TABLE if not row[0].startswith(("operator: deletes", "operator: overwrites",
                                                        "runtime", "kill -9 agent", "kill -9 guardian",

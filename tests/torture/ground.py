@@ -9,7 +9,7 @@ from cluster import ClusterError
 from mounts import Mounts
 from net import Net, available
 
-NEEDS = ("net", "mounts", "disks", "isolate")
+NEEDS = ("net", "mounts", "disks", "isolate", "clock")
 REFUSED = (OSError, subprocess.SubprocessError, RuntimeError, ClusterError)
 
 

@@ -186,7 +186,7 @@ def report(results, notes=(), swarm=None, mutants=None):
     out += ["## Commands", ""] + ["    " + command(result) for result in results] + [
         "", "The seed fixes what the nemesis wants; when it gets to it depends on the machine.",
         "", "## Not covered", "",
-        "- Clock steps, slewing and suspended machines: only in the simulator (`tests/sim`).",
+        "- Slewed clocks and suspended machines: only in the simulator (`tests/sim`).",
         "- Authentication with short-lived tokens, a change of etcd's version while it runs.",
         "- Guardian and keeper killed in one instant while a job that is not isolated has descendants that",
         "  left its session: what ends these is the service manager, which is not here."]

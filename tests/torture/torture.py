@@ -253,6 +253,7 @@ def arguments():
     options.onced = os.environ.get("ONCED_BIN") or os.path.join(build, "daemon", "onced")
     options.lifejob = os.path.join(build, "tests", "integration", "lifejob")
     options.scribe = os.path.join(build, "tests", "torture", "scribe")
+    options.clockstep = os.path.join(build, "tests", "torture", "clockstep.so")
     options.chaosproxy = os.path.join(build, "tests", "torture", "chaosproxy")
     return options
 
@@ -289,6 +290,8 @@ def main():
     tls = options.tls == "yes" if options.tls else random.Random(options.seed ^ 0x715).random() < 0.4
     bindir = etcd_directory(options.etcd)
     options.lacks = ground.survey(options.without)
+    if not os.path.exists(options.clockstep):
+        options.lacks["clock"] = "no %s: built with a sanitizer" % options.clockstep
     if "isolate" in options.lacks:
         options.without_jobs = options.without_jobs + ["isolated"]
         print("skipped jobs with --isolate: " + options.lacks["isolate"])

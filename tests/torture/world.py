@@ -2,6 +2,7 @@
 their own with a chaosproxy before each, and the one who starts again what has ended."""
 import json
 import os
+import struct
 import subprocess
 import sys
 import threading
@@ -31,6 +32,11 @@ class DiskCluster(Cluster):
                          enter(mounts.prefix, net.hub.prefix),
                          extra=["--quota-backend-bytes", str(QUOTA), "--snapshot-count", "2000"])
         self.mounts = mounts
+        # The ports of the block that the members do not use: a proxy before each, for the others.
+        self.between = ["%s:%d" % (address, self.block.base + 2 * MEMBERS + 1 + i)
+                        for i, address in enumerate(net.addresses)]
+        for member, address in zip(self.members, self.between):
+            member.advertised = member.peer_url.split("://")[0] + "://" + address
         self.disks = [member.data + ".disk" for member in self.members]
         for disk in self.disks:
             mounts.disk(disk)
@@ -80,6 +86,8 @@ class TortureNode(Node):
         super().__init__(name, world.directory, world.onced, [], [], prefix)
         self.world, self.endpoints = world, endpoints
         self.pipe = LogPipe(self.log)
+        self.clock = os.path.join(self.directory, "clock-" + name)
+        self.step_clock(0)
         self.kind, self.due, self.held = "plain", None, False
 
     def kinds(self):
@@ -88,6 +96,20 @@ class TortureNode(Node):
     def _credentials(self, ca, cert, key):
         tls = self.world.cluster.tls
         return [ca, tls.ca, cert, tls.client, key, tls.client_key] if tls else []
+
+    def step_clock(self, seconds):
+        """Its time of day is off by so much from now on; see clockstep.c."""
+        fd = os.open(self.clock, os.O_WRONLY | os.O_CREAT, 0o644)
+        try:
+            os.pwrite(fd, struct.pack("=q", int(seconds * 1e9)), 0)
+        finally:
+            os.close(fd)
+
+    def environment(self):
+        env = clean_environment()
+        if "clock" not in self.world.lacks:
+            env.update(LD_PRELOAD=self.world.clockstep, CLOCKSTEP=self.clock)
+        return env
 
     def beside(self):
         """What runs in the job beside it: the one who keeps the ledger."""
@@ -108,7 +130,7 @@ class TortureNode(Node):
         self.job = [world.lifejob, world.history, self.name, "--sink", world.sink,
                     "--max", "7200", *job, *self.beside()]
         self.process = procs.spawn(self.command(), self.prefix, stdout=self.pipe.writer,
-                                   stderr=self.pipe.writer, env=clean_environment())
+                                   stderr=self.pipe.writer, env=self.environment())
         self._agent, self.due = None, None
         world.event("start", node=self.name, kind=self.kind)
         return self
@@ -164,11 +186,12 @@ class World:
     def __init__(self, directory, chance, record, options, tls, bindir):
         self.directory, self.chance, self.event = str(directory), chance, record
         self.onced, self.lifejob, self.scribe = options.onced, options.lifejob, options.scribe
-        self.runs = os.path.join(self.directory, "runs")
+        self.runs, self.clockstep = os.path.join(self.directory, "runs"), options.clockstep
         self.history = os.path.join(self.directory, "history")
         self.sink = os.path.join(self.directory, "sink")
         self.tail, self.nodes, self.proxies, self.spinners = Tail(self.history), {}, {}, []
         self.stalls, self.blocks, self.cluster, self.net, self.observer = {}, [], None, None, None
+        self.between = None
         self.space_is_short, self.lacks = False, options.lacks
         self.without_jobs, self.patience = options.without_jobs, options.patience
         self.mounts = make_mounts(self.lacks)
@@ -183,6 +206,10 @@ class World:
         self.net = make_net(self.lacks, names, MEMBERS)
         self.cluster = DiskCluster(os.path.join(self.directory, "etcd"), self.mounts, tls, bindir,
                                    self.net)
+        links = [(address, member.peer_url.split("://")[1]) for address, member
+                 in zip(self.cluster.between, self.cluster.members)]
+        self.between = Proxy(options.chaosproxy, links, False, self.chance.randrange(1 << 30),
+                             self.net.hub.prefix)
         self.cluster.start(40 * self.patience)
         self.observer = Observer(self.cluster, os.path.join(self.directory, "watch"))
         for name in names:
@@ -291,10 +318,11 @@ class World:
         """Everything as it should be, whatever was done to it."""
         self.stop_spinning()
         self.net.heal_all()
-        for proxy in self.proxies.values():
+        for proxy in [*self.proxies.values(), self.between]:
             proxy.heal()
         for node in self.nodes.values():
             node.pipe.unblock()
+            node.step_clock(0)
             node.held = False
             if node.running():
                 for pid in [node.guardian] + procs.descendants(node.guardian):
@@ -335,7 +363,7 @@ class World:
         if self.observer:
             self._catch_up()
             self.observer.close()
-        for thing in [*self.proxies.values(), self.cluster, *self.blocks, self.net, self.mounts]:
+        for thing in [*self.proxies.values(), self.cluster, self.between, *self.blocks, self.net, self.mounts]:
             if thing:
                 thing.close()
         return procs.end_orphans()
