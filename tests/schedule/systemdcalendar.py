@@ -38,7 +38,8 @@ def component(rng, low, high, star, steps):
         return "*"
     items = []
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        a, b = sorted((rng.randint(low, high), rng.randint(low, high)))
+        # two values: 20..20 is refused as a second, though not elsewhere
+        a, b = sorted(rng.sample(range(low, high + 1), 2))
         forms = [str(a), str(a), "%02d" % a, "%d..%d" % (a, b)]
         if steps:
             forms += ["%d/%d" % (a, rng.randint(1, (high - low) // 2)),

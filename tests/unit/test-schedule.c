@@ -133,6 +133,10 @@ static void test_next(void **state)
 	check_next("0 0 * * 6-7", utc(2026, 11, 28, 0, 0), utc(2026, 11, 29, 0, 0));
 	check_next("*-02~03", noon, utc(2027, 2, 26, 0, 0));
 	check_next("Mon *-05~07/1", noon, utc(2027, 5, 31, 0, 0));
+	check_next("*~7/2", noon, utc(2026, 11, 24, 0, 0));
+	check_next("*~7/2", utc(2026, 11, 24, 0, 0), utc(2026, 11, 26, 0, 0));
+	check_next("*~8/3", utc(2026, 11, 26, 0, 0), utc(2026, 11, 29, 0, 0));
+	check_next("*~6..25/10", noon, utc(2026, 11, 25, 0, 0));
 	check_next("*:*:0/20", noon, noon + 20);
 	check_next("2020-01-01", noon, -1);
 	check_next("2199-12-31 23:59:59", noon, utc(2199, 12, 31, 23, 59) + 59);
@@ -149,6 +153,7 @@ static void test_previous_and_count(void **state)
 {
 	struct schedule s = parsed("*/5 * * * *"), every = parsed("@every 90s"),
 			past = parsed("2020-01-01");
+	struct schedule seconds = parsed("*:10,20:30"), skipped = parsed("0,15,30,45 2 * * *");
 	struct zone zone = berlin();
 	int64_t noon = utc(2026, 11, 22, 12, 0), at_s;
 
@@ -159,6 +164,14 @@ static void test_previous_and_count(void **state)
 	assert_true(
 		schedule_previous(&past, &zone, noon, &at_s) && at_s == utc(2019, 12, 31, 23, 0));
 	assert_false(schedule_previous(&past, &zone, at_s - 1, &at_s));
+	assert_true(schedule_previous(&seconds, &zone, noon + 20 * 60 + 29, &at_s) &&
+		    at_s == noon + 10 * 60 + 30);
+	assert_true(schedule_previous(&seconds, &zone, noon + 10 * 60 + 29, &at_s) &&
+		    at_s == noon - 40 * 60 + 30);
+	/* four local times that are skipped, one instant */
+	assert_int_equal(
+		schedule_count(&skipped, &zone, utc(2026, 3, 28, 12, 0), utc(2026, 3, 29, 12, 0)),
+		1);
 	assert_false(schedule_previous(&s, &zone, -1, &at_s));
 	assert_true(schedule_previous(&s, &zone, INT64_MAX, &at_s));
 	assert_int_equal(schedule_count(&s, &zone, noon, noon), 0);
