@@ -23,7 +23,7 @@ static const char *load_zone(const char *name)
 
 	if (strcmp(name, zone_name) == 0)
 		return NULL;
-	if (zoneinfo_read(getenv("ZONEINFO"), name, data, &size) < 0)
+	if (zoneinfo_read(NULL, name, data, &size) < 0)
 		return "no such zone";
 	(void)snprintf(zone_name, sizeof(zone_name), "%s", name);
 	return zone_parse(&zone, data, size);
