@@ -11,6 +11,7 @@ MINUTES ?= 10
 SEED    ?=
 ETCD    ?= 3.4
 TLS     ?=
+AUTH    ?=
 NODES   ?= 3
 PEER    ?=
 OUT     ?=
@@ -50,12 +51,12 @@ bench:  ## measure against etcdctl and write docs/benchmarks.md; RUNS=5, CHECK=1
 	@$(MAKE) --no-print-directory build
 	@$(PYTHON) tests/bench/bench.py --onced $(BUILD)/daemon/onced --runs $(RUNS) $(if $(CHECK),--check)
 
-torture:  ## real daemons, real etcd, random faults, a judge; MINUTES=10 SEED=... ETCD=3.4|3.5 TLS=yes|no NODES=3
+torture:  ## real daemons, real etcd, random faults, a judge; MINUTES=10 SEED=... ETCD=3.4|3.5 TLS=yes|no AUTH=yes NODES=3
 	@tools/deps.sh build test
 	@$(MAKE) --no-print-directory build
 	@$(PYTHON) tests/torture/torture.py --build $(BUILD) --minutes $(MINUTES) --etcd $(ETCD) \
 		--nodes $(NODES) $(if $(SEED),--seed $(SEED)) $(if $(OUT),--out $(OUT)) \
-		$(if $(TLS),--tls $(TLS)) $(if $(PEER),--peer $(PEER))
+		$(if $(TLS),--tls $(TLS)) $(if $(AUTH),--auth $(AUTH)) $(if $(PEER),--peer $(PEER))
 
 swarm: build  ## random schedules in the simulator, on all processors; SEEDS=100000 SEED=0 OUT=file.json
 	@$(PYTHON) tests/sim/swarm.py $(BUILD) --jobs $(JOBS) --seeds $(or $(SEEDS),100000) \

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """The safety report from the results of torture runs.
 
-    report.py DIRECTORY... [--swarm FILE] [--mutants FILE] [--note TEXT]... > docs/safety-report.md
+    report.py DIRECTORY... [--again] [--swarm FILE] [--mutants FILE] [--note TEXT]...
 
 A DIRECTORY is what `make torture OUT=` kept (or the result.json in it); the files are what `make swarm
-OUT=` and `make mutants OUT=` wrote. A note says what is known about a verdict that is not good; it
-changes none.
+OUT=` and `make mutants OUT=` wrote. --again judges each record anew, by the checker of today. A note
+says what is known about a verdict that is not good; it changes none.
 """
 import argparse
 import collections
@@ -13,12 +13,21 @@ import json
 import os
 import sys
 
+import check
+import summary
+
 
 def load(path):
     if os.path.isdir(path):
         path = os.path.join(path, "result.json")
     with open(path) as file:
         return json.load(file)
+
+
+def judge_again(directory):
+    run = check.load(directory)
+    problem = next((e["problem"] for e in run.events if e["event"] == "closed"), "the record has no end")
+    return summary.figures(directory, run, check.verdicts(run), problem)
 
 
 def total(results, name):
@@ -31,12 +40,14 @@ def table(head, rows):
 
 
 def who(result):
-    return "etcd %s, %s" % (result["etcd"], "TLS" if result["tls"] else "plaintext")
+    return "etcd %s, %s" % (result["etcd"], "TLS" if result["tls"] else "plaintext") + (
+        ", passwords" if result.get("auth") else "")
 
 
 def command(result):
-    return "make torture SEED=%d MINUTES=%g ETCD=%s NODES=%d" % (
-        result["seed"], result["minutes"], result["etcd"], result["nodes"]) + (
+    return "make torture SEED=%d MINUTES=%g ETCD=%s TLS=%s%s NODES=%d" % (
+        result["seed"], result["minutes"], result["etcd"], "yes" if result["tls"] else "no",
+        " AUTH=yes" if result.get("auth") else "", result["nodes"]) + (
             " PEER=" + result["peer"] if result["peer"] else "")
 
 
@@ -51,7 +62,7 @@ def fell(results):
     for wanted in ("I5", "I3"):
         judged = [v for r in results for v in r["verdicts"] if v["number"] == wanted and not v["skipped"]]
         counts.append(sum(bool(v["problem"]) for v in judged) if judged else "not measured")
-    return tuple(counts)
+    return (*counts, len(judged))
 
 
 def ledger_sums(ledgers):
@@ -74,7 +85,7 @@ def sums(results):
         ("faults per minute", "%.1f" % (faults / minutes if minutes else 0)),
         ("elections", total(results, "elections")), ("launches of the job", total(results, "launches")),
         ("overlaps", total(results, "overlaps")),
-        ("acknowledged records lost; runs done twice", "%s; %s" % fell(results)),
+        ("acknowledged records lost; runs done twice", "%s; %s (%d runs kept a ledger)" % fell(results)),
         ("starts while the kernel's lock was held", total(results, "clashes")),
         ("writes the sink accepted", total(results, "sink_accepted")),
         ("late writes it refused", total(results, "sink_rejected") - total(results, "sink_rejected_jobs")),
@@ -187,7 +198,8 @@ def report(results, notes=(), swarm=None, mutants=None):
         "", "The seed fixes what the nemesis wants; when it gets to it depends on the machine.",
         "", "## Not covered", "",
         "- Slewed clocks and suspended machines: only in the simulator (`tests/sim`).",
-        "- Authentication with short-lived tokens, a change of etcd's version while it runs.",
+        *([] if any(r.get("auth") for r in ours) else ["- Authentication with short-lived tokens (AUTH=yes)."]),
+        "- A change of etcd's version while it runs.",
         "- Guardian and keeper killed in one instant while a job that is not isolated has descendants that",
         "  left its session: what ends these is the service manager, which is not here."]
     return "\n".join(out)
@@ -196,12 +208,13 @@ def report(results, notes=(), swarm=None, mutants=None):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("results", nargs="+", metavar="DIRECTORY")
+    parser.add_argument("--again", action="store_true")
     parser.add_argument("--swarm")
     parser.add_argument("--mutants")
     parser.add_argument("--note", action="append", default=[])
     options = parser.parse_args()
     try:
-        files = [load(path) for path in options.results]
+        files = [judge_again(path) if options.again else load(path) for path in options.results]
         extra = [load(path) if path else None for path in (options.swarm, options.mutants)]
     except (OSError, ValueError) as error:
         sys.exit("report: %s" % error)

@@ -1,4 +1,4 @@
-/* scribe FILE NODE [--tls CA CERT KEY] [--period MS] [--max S] URL...: keeps the ledger under fire.
+/* scribe FILE NODE [options] URL...: keeps the ledger under fire.
  *
  * It is part of the job under test and works as a leader's scheduler does: for each moment of a
  * schedule that all nodes share it begins that moment's run, guarded by $ONCED_TOKEN; only when that
@@ -36,7 +36,7 @@ struct run {
 struct scribe {
 	struct once_client *client;
 	struct once_records *records;
-	const char *file, *node, *tls[3], **urls;
+	const char *file, *node, *tls[3], *user, *password, **urls;
 	size_t n_urls;
 	int64_t token, period_ms, max_s, ticks, last_ms;
 	int fd;
@@ -163,6 +163,10 @@ static bool parse(struct scribe *s, int argc, char **argv)
 		if (!strcmp(argv[i], "--tls") && i + 3 < argc) {
 			for (int j = 0; j < 3; j++)
 				s->tls[j] = argv[++i];
+		} else if (!strcmp(argv[i], "--user") && i + 1 < argc) {
+			s->user = argv[++i];
+		} else if (!strcmp(argv[i], "--password") && i + 1 < argc) {
+			s->password = argv[++i];
 		} else if (!strcmp(argv[i], "--period") && i + 1 < argc) {
 			s->period_ms = atoll(argv[++i]);
 		} else if (!strcmp(argv[i], "--max") && i + 1 < argc) {
@@ -185,6 +189,8 @@ static int setup(struct scribe *s, struct once_loop *loop)
 		.cacert = s->tls[0],
 		.cert = s->tls[1],
 		.key_file = s->tls[2],
+		.user = s->user,
+		.password = s->password,
 		.allow_plaintext = true,
 		.connect_timeout_ns = 300000000,
 		.request_timeout_ns = 500000000};
@@ -208,9 +214,9 @@ int main(int argc, char **argv)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!parse(&s, argc, argv)) {
-		fprintf(stderr, "usage: scribe FILE NODE [--tls CA CERT KEY] [--period MS] [--max "
-				"S] URL...\n"
-				"       with ONCED_TOKEN in the environment\n");
+		fprintf(stderr, "usage: scribe FILE NODE [--tls CA CERT KEY] [--user NAME --password WORD]\n"
+			"              [--period MS] [--max S] URL...\n"
+			"       with ONCED_TOKEN in the environment\n");
 		return 2;
 	}
 	s.fd = open(s.file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);

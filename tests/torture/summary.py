@@ -96,7 +96,7 @@ def figures(directory, run, verdicts, problem):
     alive = [(b["ns"] - a["ns"]) / 1e9 for a, b in zip(marks, marks[1:])
              if a["event"] == "healthy" and b["event"] == "alive"]
     return {
-        "seed": first["seed"], "etcd": first["etcd"], "tls": first["tls"], "nodes": first["nodes"],
+        "seed": first["seed"], "etcd": first["etcd"], "tls": first["tls"], "auth": first.get("auth", False), "nodes": first["nodes"],
         "peer": first["peer"], "problem": problem,
         "minutes": round((ends[0] - first["ns"]) / 60e9, 1),
         "faults": dict(collections.Counter(name for _, _, name, _ in faults)),

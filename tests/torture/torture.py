@@ -195,7 +195,7 @@ def run(options, directory, tls, bindir):
     record = Record(os.path.join(directory, "events"))
     chance = random.Random(options.seed)
     problem, world, left, own = None, None, [], False
-    record("run", seed=options.seed, etcd=options.etcd, nodes=options.nodes, tls=tls, peer=options.peer,
+    record("run", seed=options.seed, etcd=options.etcd, nodes=options.nodes, tls=tls, auth=options.auth == "yes", peer=options.peer,
            minutes=options.minutes, bound=options.bound, margin=options.margin)
     try:
         world = World(directory, random.Random(chance.randrange(1 << 62)), record, options, tls, bindir)
@@ -240,6 +240,8 @@ def arguments():
     parser.add_argument("--etcd", choices=["3.4", "3.5"], default="3.4")
     parser.add_argument("--nodes", type=int, default=3, choices=range(2, 9))
     parser.add_argument("--tls", choices=["yes", "no"], help="else drawn from the seed")
+    parser.add_argument("--auth", choices=["yes", "no"], default="no",
+                        help="users, passwords, and tokens good for three seconds")
     parser.add_argument("--peer", choices=["etcdctl-lock"])
     parser.add_argument("--out", help="where to keep the record; it must not exist")
     parser.add_argument("--smoke", action="store_true", help="as make test does it; see above")
@@ -299,7 +301,8 @@ def main():
         os.makedirs(options.out)
     directory = options.out or tempfile.mkdtemp(prefix="onced-torture-")
     print("seed %d, etcd %s, %s, %d nodes, %g minutes%s; record in %s" % (
-        options.seed, options.etcd, "TLS" if tls else "plaintext", options.nodes, options.minutes,
+        options.seed, options.etcd, ("TLS" if tls else "plaintext") +
+        (" with passwords" if options.auth == "yes" else ""), options.nodes, options.minutes,
         ", peer " + options.peer if options.peer else "", directory), flush=True)
     problem, own = run(options, directory, tls, bindir)
     violated, happened = judge(options, directory, problem)

@@ -18,6 +18,7 @@ from proxy import Proxy
 MEMBERS = 3
 QUOTA = 16 << 20
 KEY = "/leader"
+PASSWORD, TOKEN_SECONDS = "torture", 3
 # How the job behaves. "loose": it works in a descendant that left its session and its parent.
 JOBS = [("plain", [], []), ("stubborn", ["--ignore-term"], []),
         ("isolated", ["--ignore-term", "--daemonise"], ["--isolate"]),
@@ -30,7 +31,9 @@ class DiskCluster(Cluster):
     def __init__(self, directory, mounts, tls, bindir, net):
         super().__init__(directory, MEMBERS, tls, bindir, net.addresses,
                          enter(mounts.prefix, net.hub.prefix),
-                         extra=["--quota-backend-bytes", str(QUOTA), "--snapshot-count", "2000"])
+                         extra=["--quota-backend-bytes", str(QUOTA), "--snapshot-count", "2000",
+                                "--auth-token", "simple", "--auth-token-ttl", str(TOKEN_SECONDS)])
+        self.auth = False
         self.mounts = mounts
         # The ports of the block that the members do not use: a proxy before each, for the others.
         self.between = ["%s:%d" % (address, self.block.base + 2 * MEMBERS + 1 + i)
@@ -40,6 +43,21 @@ class DiskCluster(Cluster):
         self.disks = [member.data + ".disk" for member in self.members]
         for disk in self.disks:
             mounts.disk(disk)
+
+    def enable_auth(self):
+        """From now on everybody needs a token, and none is good for long. The daemons may read and write
+        what is theirs and no more."""
+        for words in (["user", "add", "root:" + PASSWORD], ["user", "grant-role", "root", "root"],
+                      ["user", "add", "onced:" + PASSWORD], ["role", "add", "onced"],
+                      ["role", "grant-permission", "onced", "readwrite", "/onced/", "--prefix"],
+                      ["role", "grant-permission", "onced", "readwrite", KEY, "--prefix"],
+                      ["user", "grant-role", "onced", "onced"], ["auth", "enable"]):
+            self.etcdctl(*words)
+        self.auth = True
+
+    def etcdctl_command(self, *args, members=None):
+        user = ["--user", "root:" + PASSWORD] if self.auth else []
+        return super().etcdctl_command(*user, *args, members=members)
 
     def _flags(self, member):
         return super()._flags(member) + ["--wal-dir", self.disks[member.index] + "/wal"]
@@ -90,6 +108,16 @@ class TortureNode(Node):
         self.step_clock(0)
         self.kind, self.due, self.held = "plain", None, False
 
+    def _login(self, *password):
+        return ["--user", "onced", *password] if self.world.cluster.auth else []
+
+    def _password_file(self):
+        path = os.path.join(self.directory, "password")
+        if not os.path.exists(path):
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
+                out.write(PASSWORD + "\n")
+        return path
+
     def kinds(self):
         return [kind for kind in JOBS if kind[0] not in self.world.without_jobs]
 
@@ -118,6 +146,7 @@ class TortureNode(Node):
     def scribe(self, name, *options):
         tls = self.world.cluster.tls
         return [self.world.scribe, self.world.runs, name, *options,
+                *self._login("--password", PASSWORD),
                 *(["--tls", tls.ca, tls.client, tls.client_key] if tls else []),
                 *self.endpoints.split(",")]
 
@@ -125,7 +154,7 @@ class TortureNode(Node):
         world = self.world
         self.kind, job, flags = world.chance.choice(self.kinds())
         self.flags = ["--endpoints", self.endpoints, "--key", KEY, "--profile", "fast",
-                      "--allow-plaintext",
+                      "--allow-plaintext", *self._login("--password-file", self._password_file()),
                       *self._credentials("--cacert", "--cert", "--key-file"), *flags]
         self.job = [world.lifejob, world.history, self.name, "--sink", world.sink,
                     "--max", "7200", *job, *self.beside()]
@@ -148,7 +177,8 @@ class PeerNode(TortureNode):
 
     def command(self):
         program = self.world.cluster.etcdctl_command()[len(self.world.cluster.prefix)]
-        return [program, "--endpoints", self.endpoints,
+        auth = ["--user", "root:" + PASSWORD] if self.world.cluster.auth else []
+        return [program, "--endpoints", self.endpoints, *auth,
                 *self._credentials("--cacert", "--cert", "--key"), "lock", "--ttl", "2", KEY, "--",
                 *procs.DIE_WITH_US, *self.job]
 
@@ -211,6 +241,8 @@ class World:
         self.between = Proxy(options.chaosproxy, links, False, self.chance.randrange(1 << 30),
                              self.net.hub.prefix)
         self.cluster.start(40 * self.patience)
+        if options.auth == "yes":
+            self.cluster.enable_auth()
         self.observer = Observer(self.cluster, os.path.join(self.directory, "watch"))
         for name in names:
             ports = PortBlock()
