@@ -151,9 +151,11 @@ class Runner:
         if os.path.exists(junit):
             os.unlink(junit)
         onced = os.path.join(TOP, self.options.build, "daemon", "onced")
+        oncectl = os.path.join(TOP, self.options.build, "tools", "oncectl", "oncectl")
         sim = os.path.join(TOP, self.options.build, "tests", "sim", "sim")
         proxy = os.path.join(TOP, self.options.build, "tests", "torture", "chaosproxy")
         env = {"PYTHONDONTWRITEBYTECODE": "1", "ONCED_BIN": os.environ.get("ONCED_BIN", onced),
+               "ONCECTL_BIN": os.environ.get("ONCECTL_BIN", oncectl),
                "SIM_BIN": os.environ.get("SIM_BIN", sim), "CHAOSPROXY_BIN": proxy}
 
         code = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", "--durations=5",

@@ -14,7 +14,7 @@ def help_of(program, *words):
 
 def commands(program):
     part = help_of(program).split("commands:\n")[1].split("\n\n")[0]
-    return [re.match(r"  ([a-z-]+)", line).group(1) for line in part.splitlines()]
+    return [re.match(r"  ([a-z-]+(?: [a-z-]+)?)", line).group(1) for line in part.splitlines()]
 
 
 def flags(text):
@@ -27,14 +27,14 @@ def main(program, directory):
         page = file.read().replace("\\", "")
     part = page.split("\n# COMMANDS\n")[1].split("\n# ")[0]
     entries = {m.group(1): m.group(0)
-               for m in re.finditer(r"^\*([a-z-]+)\*.*\n(?:\t.*\n|\n(?=\t))*", part, re.M)}
+               for m in re.finditer(r"^\*([a-z-]+(?: [a-z-]+)?)\*.*\n(?:\t.*\n|\n(?=\t))*", part, re.M)}
     wrong = []
     for name in commands(program):
         text = entries.pop(name, None)
         if text is None:
             wrong.append("%s is missing" % name)
             continue
-        own = help_of(program, name)
+        own = help_of(program, *name.split())
         told = own.split("\nflags, beside")[1] if "\nflags, beside" in own else ""
         shown = set(re.findall(r"^  (--[a-z-]+)", told, re.M))
         wrong += ["%s: %s is missing" % (name, flag) for flag in sorted(shown - flags(text))]

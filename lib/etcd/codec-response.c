@@ -143,6 +143,7 @@ static void decode_op(
 	}
 	if (!object)
 		json_fail(json, -EBADMSG);
+	ret->revision = json_i64(json, json_object(json, object, "header"), "revision");
 }
 
 /* shape is at the '(' of this txn. Recursion is bounded by the encoder's CODEC_TXN_DEPTH_MAX. */

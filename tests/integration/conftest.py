@@ -1,6 +1,7 @@
 """What the tests over real processes share. Clusters and namespaces are made once and used again.
 
     ONCED_BIN     the daemon (default build/daemon/onced)
+    ONCECTL_BIN   the operator's command (default build/tools/oncectl/oncectl)
     LIFEJOB_BIN   the job under test (default build/tests/integration/lifejob)
     EXAMPLE_BIN   the program on libonce (default build/examples/elect)
     SIM_BIN       the simulator (default build/tests/sim/sim)
@@ -28,6 +29,13 @@ def program(variable, default):
 def onced():
     path = program("ONCED_BIN", "build/daemon/onced")
     assert os.access(path, os.X_OK), "no %s: run make first, or set ONCED_BIN" % path
+    return path
+
+
+@pytest.fixture(scope="session")
+def oncectl():
+    path = program("ONCECTL_BIN", "build/tools/oncectl/oncectl")
+    assert os.access(path, os.X_OK), "no %s: run make first, or set ONCECTL_BIN" % path
     return path
 
 

@@ -1,5 +1,5 @@
 /* Every command, in the order of help: one line each. struct ctl_command ctl_command_NAME stands in
- * cmd-NAME.c. */
+ * cmd-NAME.c, or in kv/. */
 #ifndef ONCECTL_COMMANDS_H
 #define ONCECTL_COMMANDS_H
 
@@ -19,7 +19,9 @@
 	X(timing)                                                                                  \
 	X(doctor)                                                                                  \
 	X(fence)                                                                                   \
+	X(get)                                                                                     \
 	X(put)                                                                                     \
+	X(del)                                                                                     \
 	X(help)
 
 #endif

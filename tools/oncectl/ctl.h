@@ -31,24 +31,38 @@ enum {
 	CTL_CONFIG = 78,     /* the configuration file is wrong */
 };
 
+/* Those of etcdctl's commands, which are etcdctl's. */
+enum {
+	CTL_BAD_CONNECTION = 2,
+	CTL_BAD_INPUT = 3,
+	CTL_BAD_FEATURE = 4,
+	CTL_INTERRUPTED = 5,
+	CTL_BAD_ARGS = 128,
+};
+
 enum { CTL_FLAGS_MAX = 16, CTL_KEY_MAX = 512 };
 
 struct ctl;
 
+/* What -w names. */
+enum ctl_format { CTL_SIMPLE, CTL_JSON, CTL_FIELDS, CTL_TABLE };
+
 /* A flag of one command. */
 struct ctl_flag {
-	const char *name;     /* "--to" */
+	const char *name;     /* "--to", "-i" */
 	const char *argument; /* "NODE"; NULL: takes none */
 	const char *help;
 };
 
 struct ctl_command {
-	const char *name;
+	const char *name;	  /* one word, or two: "lease grant" */
 	const char *words;	  /* "JOB [TIME]"; "" when none */
 	int min_words, max_words; /* max_words < 0: any number */
 	bool takes_command;	  /* what follows -- is a command of its own: ctl->command_argv */
 	bool offline;		  /* asks etcd nothing: no configuration, no client */
 	bool timing;		  /* wants the configuration's timing, and asks etcd nothing */
+	bool etcdctl;		  /* reads its words and flags, prints and exits as etcdctl does: kv/ */
+	bool table;		  /* of those: knows -w table */
 	const char *summary;	  /* one line */
 	const char *details; /* lines for help COMMAND, each ending in a newline; may be NULL */
 	const struct ctl_flag *flags; /* ends with a name of NULL; may be NULL */
@@ -57,7 +71,9 @@ struct ctl_command {
 
 struct ctl {
 	const struct ctl_command *command;
-	bool json;
+	bool json; /* format == CTL_JSON */
+	enum ctl_format format;
+	bool hex;		 /* --hex: of etcdctl's commands */
 	int64_t timeout_ns;	 /* --command-timeout: for all requests of one command; of one round
 				    where it watches */
 	const char *config_file; /* --config, or the default one when that is used */

@@ -28,12 +28,34 @@ const struct ctl_command *ctl_command_at(size_t i)
 	return i < COUNT(commands) ? commands[i] : NULL;
 }
 
-const struct ctl_command *ctl_find_command(const char *name)
+/* Whether name is of two words, the first of which is this. */
+static bool in_family(const char *name, const char *word)
+{
+	size_t n = strlen(word);
+
+	return strncmp(name, word, n) == 0 && name[n] == ' ';
+}
+
+const struct ctl_command *ctl_find_command(const char *name, const char *second)
+{
+	for (size_t i = 0; i < COUNT(commands); i++) {
+		const char *known = commands[i]->name;
+
+		if (strcmp(known, name) == 0)
+			return commands[i];
+		if (second && in_family(known, name) &&
+			strcmp(known + strlen(name) + 1, second) == 0)
+			return commands[i];
+	}
+	return NULL;
+}
+
+static bool is_family(const char *word)
 {
 	for (size_t i = 0; i < COUNT(commands); i++)
-		if (strcmp(commands[i]->name, name) == 0)
-			return commands[i];
-	return NULL;
+		if (in_family(commands[i]->name, word))
+			return true;
+	return false;
 }
 
 /* ---- the flags of every command -------------------------------------------------------------- */
@@ -63,7 +85,9 @@ static const struct {
 		"take these from an onced.conf [" CONFIG_FILE_DEFAULT ", when there is one"},
 	{"", NULL, " and no endpoint is named]"},
 	{"--command-timeout", "TIME", "for all requests of the command [5s]"},
-	{"-w, --write-out", "FORMAT", "simple or json [simple]"},
+	{"-w, --write-out", "FORMAT",
+		"simple or json; as in etcdctl also fields or table [simple]"},
+	{"--hex", NULL, "bytes and ids in hexadecimal, where etcdctl has it"},
 	{"--json", NULL, "the same as -w json"},
 	{"--version", NULL, "print the version"},
 	{"-h, --help", NULL, "print this, or the command's"},
@@ -118,8 +142,15 @@ struct parser {
 	char **argv;
 	struct options options;
 	const char *attached; /* what stands behind "=" of the present word */
+	const char *family;   /* the first word of a command of two */
+	const char *format;   /* of -w */
 	bool help;
 };
+
+static bool as_etcdctl(const struct parser *p)
+{
+	return p->ctl->command && p->ctl->command->etcdctl;
+}
 
 static bool is_flag(struct parser *p, const char *name)
 {
@@ -132,17 +163,35 @@ static bool is_flag(struct parser *p, const char *name)
 	return true;
 }
 
-/* 0; or the exit code. *ret: attached or the next word; of a flag without argument: "yes". */
+/* etcdctl's --prefix=false. */
+static int take_bool(struct parser *p, const char *name, const char **ret)
+{
+	static const char *const words[] = {
+		"1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"};
+
+	for (size_t i = 0; i < COUNT(words); i++) {
+		if (strcmp(p->attached, words[i]) != 0)
+			continue;
+		*ret = i < COUNT(words) / 2 ? "yes" : NULL;
+		return 0;
+	}
+	return ctl_error(CTL_USAGE, "%s: expected true or false", name);
+}
+
+/* 0; or the exit code. *ret: attached or the next word; of a flag without argument: "yes", or NULL
+ * for "=false". */
 static int take(struct parser *p, const char *name, const char *argument, const char **ret)
 {
 	if (!argument) {
 		*ret = "yes";
+		if (p->attached && as_etcdctl(p))
+			return take_bool(p, name, ret);
 		return p->attached ? ctl_error(CTL_USAGE, "%s: takes no argument", name) : 0;
 	}
 	*ret = p->attached;
 	if (!*ret && p->at + 1 < p->argc)
 		*ret = p->argv[++p->at];
-	if (!*ret || !**ret)
+	if (!*ret || (!**ret && !as_etcdctl(p)))
 		return ctl_error(CTL_USAGE, "%s: expected an argument, %s", name, argument);
 	return 0;
 }
@@ -164,18 +213,27 @@ static int parse_global(struct parser *p)
 	return 1;
 }
 
-static int parse_format(struct parser *p, const char *name)
+/* Which formats there are depends on the command, which may come later. */
+static int check_format(struct parser *p)
 {
-	const char *value;
-	int code = take(p, name, "FORMAT", &value);
+	static const char *const names[] = {"simple", "json", "fields", "table"};
+	struct ctl *ctl = p->ctl;
+	size_t i = 0;
 
-	if (code != 0)
-		return code;
-	if (strcmp(value, "json") != 0 && strcmp(value, "simple") != 0)
-		return ctl_error(CTL_USAGE, "%s: unknown format \"%s\", expected simple or json",
-			name, value);
-	p->ctl->json = strcmp(value, "json") == 0;
-	return 0;
+	while (p->format && i < COUNT(names) && strcmp(p->format, names[i]) != 0)
+		i++;
+	ctl->format = (enum ctl_format)i;
+	ctl->json = i == CTL_JSON;
+	if (i < (as_etcdctl(p) && ctl->command->table ? CTL_TABLE + 1
+			: as_etcdctl(p)		      ? CTL_FIELDS + 1
+						      : CTL_JSON + 1))
+		return 0;
+	if (as_etcdctl(p))
+		return ctl_error(CTL_BAD_FEATURE,
+			"--write-out: unknown format \"%s\", expected simple, json%s", p->format,
+			ctl->command->table ? ", fields or table" : " or fields");
+	return ctl_error(CTL_USAGE, "--write-out: unknown format \"%s\", expected simple or json",
+		p->format);
 }
 
 static int parse_timeout(struct parser *p)
@@ -195,7 +253,7 @@ static int parse_other(struct parser *p)
 	int code;
 
 	if (is_flag(p, "-w") || is_flag(p, "--write-out"))
-		return parse_format(p, "--write-out");
+		return take(p, "--write-out", "FORMAT", &p->format);
 	if (is_flag(p, "--command-timeout"))
 		return parse_timeout(p);
 	if (is_flag(p, "-c") || is_flag(p, "--config"))
@@ -205,7 +263,9 @@ static int parse_other(struct parser *p)
 		return code ? code : ctl_check_name("group", ctl->group);
 	}
 	if (strcmp(p->argv[p->at], "--json") == 0)
-		ctl->json = true;
+		p->format = "json";
+	else if (strcmp(p->argv[p->at], "--hex") == 0)
+		ctl->hex = true;
 	else if (strcmp(p->argv[p->at], "--help") == 0 || strcmp(p->argv[p->at], "-h") == 0)
 		p->help = true;
 	else
@@ -273,9 +333,14 @@ static int take_word(struct parser *p)
 		ctl->words[ctl->n_words++] = word;
 		return 0;
 	}
-	ctl->command = ctl_find_command(word);
+	if (!p->family && is_family(word)) {
+		p->family = word;
+		return 0;
+	}
+	ctl->command = p->family ? ctl_find_command(p->family, word) : ctl_find_command(word, NULL);
 	if (!ctl->command)
-		return ctl_error(CTL_USAGE, "%s: there is no such command; see oncectl help", word);
+		return ctl_error(CTL_USAGE, "%s%s%s: there is no such command; see oncectl help",
+			p->family ? p->family : "", p->family ? " " : "", word);
 	return 0;
 }
 
@@ -321,6 +386,8 @@ static int check_words(struct ctl *ctl)
 {
 	const struct ctl_command *c = ctl->command;
 
+	if (c->etcdctl)
+		return 0; /* they see for themselves */
 	for (int i = 0; i < ctl->n_words; i++)
 		if (!*ctl->words[i])
 			return ctl_error(
@@ -375,7 +442,8 @@ static int load_config(struct parser *p)
 	struct ctl *ctl = p->ctl;
 	int code;
 
-	take_timing(p);
+	if (!as_etcdctl(p))
+		take_timing(p);
 
 	if (!ctl->config_file && !names_endpoints(&p->options) &&
 		access(CONFIG_FILE_DEFAULT, R_OK) == 0)
@@ -411,7 +479,10 @@ int ctl_options_parse(struct ctl *ctl, int argc, char **argv, bool *ret_done)
 	options_set_from_environment(&p.options);
 	code = parse_line(&p);
 	if (code == 0 && !ctl->command && !p.help)
-		return ctl_error(CTL_USAGE, "expected a command; see oncectl help");
+		return ctl_error(CTL_USAGE, "%s%sexpected a command; see oncectl help",
+			p.family ? p.family : "", p.family ? ": " : "");
+	if (code == CTL_USAGE && as_etcdctl(&p))
+		code = CTL_FAILED; /* 2 is a bad connection there */
 	if (code != 0)
 		return code;
 	if (p.help) {
@@ -419,7 +490,9 @@ int ctl_options_parse(struct ctl *ctl, int argc, char **argv, bool *ret_done)
 		*ret_done = true;
 		return 0;
 	}
-	code = check_words(ctl);
+	code = check_format(&p);
+	if (code == 0)
+		code = check_words(ctl);
 	if (code == 0 && !ctl->command->offline)
 		code = load_config(&p);
 	return code;

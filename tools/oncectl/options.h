@@ -12,8 +12,8 @@ int ctl_options_parse(struct ctl *ctl, int argc, char **argv, bool *ret_done);
 void ctl_print_help(void);
 void ctl_print_command_help(const struct ctl_command *command);
 
-/* NULL: no such command. */
-const struct ctl_command *ctl_find_command(const char *name);
+/* NULL: no such command. second: the next word, for names of two words; may be NULL. */
+const struct ctl_command *ctl_find_command(const char *name, const char *second);
 /* The words in the table's order; NULL behind the last. */
 const struct ctl_command *ctl_command_at(size_t i);
 

@@ -193,6 +193,7 @@ struct once_op_result {
 	bool succeeded;	 /* txn: which branch */
 	const struct once_op_result *results; /* txn */
 	size_t n_results;
+	int64_t revision; /* inside a txn: the store's, as this op saw or left it; else 0 */
 };
 
 struct once_member {
