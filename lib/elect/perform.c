@@ -174,7 +174,7 @@ static int perform_acquire(struct once_elector *e, struct flight *f)
 {
 	char epoch[KEYS_VALUE_MAX], beat[64];
 	struct once_compare compares[4];
-	struct once_op success[6];
+	struct once_op success[7];
 	struct all_ranges all;
 	struct once_txn txn = {.compares = compares, .success = success, .failure = all.ops, .n_failure = 3};
 	int r;
@@ -205,6 +205,9 @@ static int perform_acquire(struct once_elector *e, struct flight *f)
 	success[txn.n_success++] = op_put(e->keys.beat, beat, 0);
 	if (f->action.fresh)
 		success[txn.n_success++] = op_put(e->keys.config, e->keys.config_value, 0);
+	/* Followed: it must not keep others from the key when this node gives it away again. */
+	if (e->core.view.reserve == ELECTION_RESERVE_US)
+		success[txn.n_success++] = op_delete(e->keys.reserve);
 	all_ranges(e, &all);
 	return start_txn(e, f, &txn, on_answer);
 }
