@@ -216,6 +216,8 @@ def test_jobs(ctl, backup):
     shown = ctl.json("jobs")
     assert [(j["job"], j["next"], j["paused"]) for j in shown] == [
         ("a-job", None, False), ("backup", "2026-11-22T08:00:00Z", False)]
+    assert ctl.json("status")["jobs"] == shown and "a-job" in ctl("status").stdout
+    assert ctl.json("status", "--no-jobs")["jobs"] == []
     assert shown[1]["last"][0]["state"] == "begun" and shown[1]["schedule"] == "0 * * * *"
     assert "0 * * * *" in ctl("jobs").stdout
 

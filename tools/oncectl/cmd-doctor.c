@@ -131,6 +131,33 @@ static void check_members(struct doctor *d)
 /* ---- what onced needs --------------------------------------------------------------------------
  */
 
+static bool may_read(struct doctor *d, const char *key, bool prefix)
+{
+	char end[CTL_KEY_MAX];
+	struct once_op op = {.kind = ONCE_OP_RANGE, .key = once_str(key), .count_only = true};
+	const struct once_response *r;
+
+	if (prefix)
+		op.range_end = (struct once_bytes){end, once_prefix_end(op.key, end)};
+	r = ctl_try_op(d->ctl, &op);
+	if (r && r->error != 0)
+		find(d, BAD, "access",
+			ctl_printf(d->ctl, "%s%s cannot be read: %s", key, prefix ? "..." : "",
+				r->message));
+	return r && r->error == 0;
+}
+
+/* What a node reads: the leader key, those of other groups below it, and everything of the prefix. */
+static bool check_access(struct doctor *d)
+{
+	struct ctl *ctl = d->ctl;
+	bool leader = may_read(d, ctl->config.key, false);
+	bool groups = may_read(d, ctl_printf(ctl, "%s/", ctl->config.key), true);
+	bool rest = may_read(d, ctl_key(ctl, "%s", ""), true);
+
+	return leader && groups && rest;
+}
+
 static void check_guard(struct doctor *d)
 {
 	const struct once_response *r = ctl_try_self_test(d->ctl, d->ctl->leader_key);
@@ -304,7 +331,7 @@ static int examine(struct doctor *d)
 	struct ctl *ctl = d->ctl;
 	int code = ctl_members_probe(ctl, ONCE_NSEC_PER_SEC, &d->members);
 
-	if (code == CTL_OK)
+	if (code == CTL_OK && check_access(d))
 		code = ctl_cluster_read(ctl, true, &d->cluster);
 	if (code != CTL_OK)
 		return code;

@@ -4,6 +4,7 @@
  * etcd. A member that does not answer is a row like the others; only when etcd as a whole does not
  * answer is it an error. */
 #include "tools/oncectl/cluster.h"
+#include "tools/oncectl/ledger.h"
 #include "tools/oncectl/members.h"
 
 #include <stdio.h>
@@ -15,6 +16,8 @@ struct status {
 	struct ctl_cluster cluster;
 	struct ctl_members members;
 	bool has_members;
+	struct ctl_job *jobs;
+	size_t n_jobs;
 };
 
 /* How long ago, or how long none was seen for; *ret_seen says which. */
@@ -125,6 +128,10 @@ static void print(struct ctl *ctl, const struct status *s)
 		printf("no node is registered under %s/nodes/\n", ctl->config.prefix);
 	else
 		print_nodes(ctl, &s->cluster);
+	if (s->n_jobs > 0) {
+		putchar('\n');
+		ctl_jobs_print(ctl, s->jobs, s->n_jobs);
+	}
 	if (s->has_members) {
 		putchar('\n');
 		ctl_members_print(ctl, &s->members);
@@ -171,6 +178,7 @@ static void print_json(struct ctl *ctl, const struct status *s)
 		ctl_json_end_object(&json);
 	}
 	ctl_json_end_array(&json);
+	ctl_jobs_json(ctl, &json, "jobs", s->jobs, s->n_jobs);
 	if (s->has_members)
 		ctl_members_json(&json, &s->members);
 	ctl_json_end_object(&json);
@@ -181,6 +189,8 @@ static int round_of(struct ctl *ctl)
 	struct status s = {0};
 	int code = ctl_cluster_read(ctl, true, &s.cluster);
 
+	if (code == CTL_OK && !ctl_flag(ctl, "--no-jobs"))
+		code = ctl_jobs_read(ctl, &s.jobs, &s.n_jobs);
 	if (code != CTL_OK)
 		return code;
 	if (!ctl_flag(ctl, "--no-etcd")) {
@@ -205,6 +215,7 @@ static int run(struct ctl *ctl)
 
 static const struct ctl_flag flags[] = {
 	{"--no-etcd", NULL, "do not ask the members of etcd"},
+	{"--no-jobs", NULL, "do not list the jobs"},
 	{"--no-proof", NULL, "do not wait for the leaders' next proof"},
 	CTL_WATCH_FLAGS,
 	{NULL, NULL, NULL},
@@ -213,7 +224,7 @@ static const struct ctl_flag flags[] = {
 const struct ctl_command ctl_command_status = {
 	.name = "status",
 	.words = "",
-	.summary = "leaders and their last proof, nodes, members of etcd",
+	.summary = "leaders and their last proof, nodes, jobs, members of etcd",
 	.details =
 		"A leader proves itself by a write every BeatInterval=. The next one is waited "
 		"for,\n"

@@ -47,6 +47,9 @@ const char *ctl_run_state_text(struct ctl *ctl, const struct ctl_run *run); /* "
 const char *ctl_run_reason_text(const struct once_run *run);		/* "" when there is none */
 const char *ctl_pause_text(struct ctl *ctl, const struct ctl_job *job); /* NULL: not paused */
 const char *ctl_moment(struct ctl *ctl, int64_t ms);			/* NULL for 0 */
+void ctl_jobs_print(struct ctl *ctl, const struct ctl_job *jobs, size_t n);
+void ctl_jobs_json(struct ctl *ctl, struct ctl_json *json, const char *key,
+	const struct ctl_job *jobs, size_t n);
 void ctl_run_json(struct ctl *ctl, struct ctl_json *json, const struct ctl_run *run, bool output);
 
 #endif

@@ -1,4 +1,4 @@
-/* Runs and pauses in words. */
+/* Runs, pauses and jobs in words. */
 #include "tools/oncectl/ledger.h"
 
 #include <string.h>
@@ -115,4 +115,62 @@ void ctl_run_json(struct ctl *ctl, struct ctl_json *json, const struct ctl_run *
 	if (output)
 		ctl_json_bytes(json, "output_tail", run->tail);
 	ctl_json_end_object(json);
+}
+
+/* ---- jobs ------------------------------------------------------------------------------------ */
+
+static const char *remark(struct ctl *ctl, const struct ctl_job *job)
+{
+	const char *pause = ctl_pause_text(ctl, job);
+
+	if (pause)
+		return pause;
+	if (job->triggers > 0)
+		return ctl_printf(ctl, "triggered, not yet taken up");
+	return NULL;
+}
+
+void ctl_jobs_print(struct ctl *ctl, const struct ctl_job *jobs, size_t n)
+{
+	static const char *const heads[] = {
+		"JOB", "LAST", "STATE", "NODE", "NEXT", "SCHEDULE", "REMARK", NULL};
+	struct ctl_table table;
+
+	ctl_table_init(&table, ctl, heads);
+	for (size_t i = 0; i < n; i++) {
+		const struct ctl_job *job = &jobs[i];
+
+		ctl_table_add(&table, job->name);
+		ctl_table_add(&table, job->last ? ctl_moment(ctl, job->last->key.at_ms) : NULL);
+		ctl_table_add(&table, job->last ? ctl_run_state_text(ctl, job->last) : NULL);
+		ctl_table_add(
+			&table, job->last ? ctl_text(ctl, once_str(job->last->run.node)) : NULL);
+		ctl_table_add(&table, ctl_moment(ctl, job->cursor.next_ms));
+		ctl_table_add(&table, ctl_text(ctl, once_str(job->cursor.schedule)));
+		ctl_table_add(&table, remark(ctl, job));
+	}
+	ctl_table_print(&table);
+}
+
+void ctl_jobs_json(struct ctl *ctl, struct ctl_json *json, const char *key,
+	const struct ctl_job *jobs, size_t n)
+{
+	ctl_json_array(json, key);
+	for (size_t i = 0; i < n; i++) {
+		const struct ctl_job *job = &jobs[i];
+
+		ctl_json_object(json, NULL);
+		ctl_json_text(json, "job", job->name);
+		ctl_json_text(json, "next", ctl_moment(ctl, job->cursor.next_ms));
+		ctl_json_text(json, "schedule", job->has_cursor ? job->cursor.schedule : NULL);
+		ctl_json_bool(json, "paused", job->paused);
+		ctl_json_text(json, "pause", ctl_pause_text(ctl, job));
+		ctl_json_number(json, "triggers", (int64_t)job->triggers);
+		ctl_json_array(json, "last");
+		if (job->last)
+			ctl_run_json(ctl, json, job->last, false);
+		ctl_json_end_array(json);
+		ctl_json_end_object(json);
+	}
+	ctl_json_end_array(json);
 }
