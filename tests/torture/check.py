@@ -138,6 +138,8 @@ def no_old_writes(run):
                         revision, _incarnation(value(change)), epoch[1], epoch[0])
                 if present == 0:
                     return "revision %d: a beat while nobody held the key" % revision
+            if change["type"] == "delete" and change["key"] == GROUP + "clean":
+                clean = 0  # an operator's; a late `clean` of an older term may be written into its place
             if change["type"] == "put" and change["key"] == GROUP + "clean":
                 token = int(value(change))
                 if token < clean:

@@ -158,8 +158,10 @@ def test_a_record_that_ends_before_the_bound(tmp_path):
     lambda old: old + [delete(150, 11, "/leader"), *acquire(150, 12, "cc"),
                        put(301, 13, G + "clean", "9")],
     lambda old: old + [delete(150, 11, G + "clean"), delete(150, 12, "/onced/beat/x/default")],
+    lambda old: old + [*release(310, 11, 9), delete(320, 12, G + "clean"), put(330, 13, G + "clean", "5")],
     lambda old: [c for c in old if c.get("key") != G + "clean"] + [{"ns": 150 * MS, "gap": [11, 30]}],
-], ids=["overwritten", "epoch deleted", "gap", "late clean", "operator deletes", "clean in a gap"])
+], ids=["overwritten", "epoch deleted", "gap", "late clean", "operator deletes",
+        "an older clean after an operator deleted it", "clean in a gap"])
 def test_what_is_allowed(tmp_path, change):
     assert failures(tmp_path, plant("watch", change)) == {}
 
