@@ -14,6 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What was done is worth more patience than what is only wanted. */
+static const int64_t end_least_ns = 60 * ONCE_NSEC_PER_SEC;
+
 static int64_t beat_ns(const struct once_claim *c)
 {
 	return c->live_ns / 6;
@@ -257,6 +260,7 @@ int once_claim_end(struct once_claim *c, const struct once_run *end, const struc
 {
 	struct once_op ops[ONCE_RESULTS_MAX];
 	struct once_run run = ended(&c->run, end);
+	int64_t settle_ns = c->records->settle_timeout_ns;
 	int r;
 
 	if (c->state != CLAIM_RUN && c->state != CLAIM_STOP)
@@ -266,8 +270,8 @@ int once_claim_end(struct once_claim *c, const struct once_run *end, const struc
 	if (n_results > 0)
 		memcpy(ops, results, n_results * sizeof(ops[0]));
 	ops[n_results] = (struct once_op){.kind = ONCE_OP_DELETE, .key = once_str(c->live_key)};
-	r = once_ledger_end(
-		c->records, &c->task, c->key, c->mod, &run, ops, n_results + 1, 0, on_ended, c);
+	r = once_ledger_end(c->records, &c->task, c->key, c->mod, &run, ops, n_results + 1,
+		settle_ns > end_least_ns ? settle_ns : end_least_ns, on_ended, c);
 	if (r < 0)
 		return r;
 	c->state = CLAIM_END;

@@ -22,6 +22,9 @@
 	X(get)                                                                                     \
 	X(put)                                                                                     \
 	X(del)                                                                                     \
+	X(once)                                                                                    \
+	X(step)                                                                                    \
+	X(ids)                                                                                     \
 	X(help)
 
 #endif

@@ -83,7 +83,8 @@ int once_claim_new(struct once_claim **ret, struct once_records *records,
 
 /* After on_run(): it has ended, every process of it is dead. Of end, the state, the times, exit,
  * signal, resources, reason, detail, output_size and tail are taken; results as in
- * once_ledger_end(). on_done() follows. -EINVAL: the record; -EBUSY: nothing runs, or the end was
+ * once_ledger_end(). on_done() follows, within a minute or
+ * settle_timeout_ns, whichever is longer. -EINVAL: the record; -EBUSY: nothing runs, or the end was
  * told before. */
 int once_claim_end(struct once_claim *claim, const struct once_run *end,
 	const struct once_op *results, size_t n_results);
