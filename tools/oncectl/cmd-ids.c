@@ -76,11 +76,12 @@ static const struct ctl_flag flags[] = {
 
 const struct ctl_command ctl_command_ids = {
 	.name = "ids",
-	.words = "alloc NAME",
+	.words = "ACTION NAME",
 	.min_words = 2,
 	.max_words = 2,
 	.summary = "take numbers that nobody else gets",
-	.details = "Prints the first and the last. Numbers begin at 1, grow, and are never given "
+	.details = "The action is alloc. Prints the first and the last. Numbers begin at 1, grow, "
+		   "and are never given "
 		   "out twice;\n"
 		   "there are gaps, for instance where an answer was lost.\n",
 	.flags = flags,
