@@ -155,6 +155,28 @@ def test_a_script_of_steps_resumes(ctl, tmp_path):
     assert lines(log) == ["a", "b", "b", "c", "a"]
 
 
+# ---- the library ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cluster", [("3.4", 1, False), ("3.5", 1, False)], indirect=True, ids=describe)
+def test_the_example(cluster, onced):
+    """examples/ledger.c, five times at once: one takes the numbers, all say how it ended."""
+    program = os.path.join(os.path.dirname(os.path.dirname(onced)), "examples", "ledger")
+    program = os.environ.get("EXAMPLE_LEDGER_BIN", program)
+    started = [procs.spawn([program, cluster.urls(), "node%d" % i, "invoice-1"], env=clean_environment(),
+                           text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE) for i in range(5)]
+    ends = [Ctl.finish(p) for p in started]
+    assert [code for code, _, _ in ends] == [0] * 5, ends
+    assert sum("took 1 to 10" in out for _, out, _ in ends) == 1, ends
+    assert len({out.splitlines()[-1] for _, out, _ in ends}) == 1 and ends[0][1].endswith("\n")
+    assert cluster.etcdctl("get", "--print-value-only", "/example/first-invoice").strip() == "1"
+    bad = procs.spawn([program, cluster.urls(), "node", "a/b"], env=clean_environment(), text=True,
+                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    code, _, err = Ctl.finish(bad)
+    assert code == 1 and "key: expected" in err
+
+
 # ---- refusals -------------------------------------------------------------------------------------
 
 
