@@ -166,13 +166,22 @@ static void on_all_stopped(void *userdata)
 		end(a, EXIT_TERM_LOST);
 }
 
+static void on_handover(void *userdata, const char *to, const struct once_handover *handover)
+{
+	struct agent *a = userdata;
+	int r = once_elector_resign(a->elector, to);
+
+	if (r < 0)
+		log_warning("handover", "cannot give leadership away now: %s", strerror(-r));
+}
+
 /* ---- what the elector says ---- */
 
 static void on_lead(void *userdata, int64_t token, struct once_instant proved)
 {
 	struct agent *a = userdata;
 
-	jobs_lead(&a->jobs, &(struct service_term){token, proved, a->why});
+	jobs_lead(&a->jobs, &(struct launch_term){token, proved, a->why});
 }
 
 static void on_extend(void *userdata, int64_t token, struct once_instant proved)
@@ -530,7 +539,7 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 	if (!a->alive || !a->shed)
 		return -ENOMEM;
 	a->jobs_owner = (struct jobs_owner){
-		a, on_job_finished, on_job_stopped, on_all_stopped, may_launch_ns};
+		a, on_job_finished, on_job_stopped, on_all_stopped, may_launch_ns, on_handover};
 	if (runtime_dir[0] && mkdir(runtime_dir, 0700) < 0 && errno != EEXIST)
 		log_warning("runtime-dir", "%s: %s: a restart will wait longer", runtime_dir,
 			strerror(errno));
@@ -545,7 +554,9 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 		r = jobs_init(&a->jobs, &a->config, &a->jobs_owner, &a->uplink, a->loop);
 	if (r == 0) /* the guardian makes ready while the client does */
 		r = uplink_hello(&a->uplink, instance, runtime_dir);
-	return r < 0 ? r : client_start(a);
+	if (r == 0)
+		r = client_start(a);
+	return r < 0 ? r : jobs_connect(&a->jobs, a->client);
 }
 
 static void agent_fini(struct agent *a)

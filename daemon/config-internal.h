@@ -9,6 +9,7 @@
  *   config-client.c what a program that only talks to etcd needs of all this
  *   config-check.c  defaults, and the rules between keys
  *   config-job.c    the same for one job
+ *   config-work.c   the same for what the types of jobs have of their own
  *   config-print.c  --check */
 #ifndef ONCED_CONFIG_INTERNAL_H
 #define ONCED_CONFIG_INTERNAL_H
@@ -16,7 +17,7 @@
 #include "daemon/config.h"
 
 enum {
-	CONFIG_KEYS_MAX = 40,	/* in one kind of file */
+	CONFIG_KEYS_MAX = 48,	/* in one kind of file */
 	CONFIG_WHY_MAX = 512,	/* a problem in words */
 	CONFIG_QUOTE_MAX = 160, /* a value quoted in them */
 	CONFIG_ENDPOINTS_MAX = 64,
@@ -54,6 +55,7 @@ struct config_key {
 	int64_t min, max;
 	bool list; /* may be said again; adds. An empty value empties it */
 	const char *help;
+	unsigned types; /* of jobs that have it: bits 1 << enum config_job_type; 0: all */
 };
 
 struct config_draft {
@@ -67,8 +69,9 @@ struct config_draft {
 
 struct config_job_draft {
 	struct config_job job; /* first, as above */
-	char *exec;	       /* as written; owned */
-	bool shell;
+	char *exec, *probe, *runner; /* as written; owned, like these: */
+	char *user, *group;
+	char **steps; /* "name: command" */
 	const char *file; /* borrowed */
 	struct config_origin origins[CONFIG_KEYS_MAX];
 };
@@ -91,12 +94,18 @@ size_t config_index(const struct config_table *table, size_t offset);
 /* config-types.c */
 extern const struct config_type config_type_text, config_type_name, config_type_path,
 	config_type_etcd_key, config_type_user, config_type_bool, config_type_duration,
-	config_type_seconds, config_type_percent, config_type_raw;
+	config_type_seconds, config_type_percent, config_type_raw, config_type_count, config_type_id,
+	config_type_bytes;
 /* config-words.c */
 extern const struct config_type config_type_profile, config_type_level, config_type_restart,
-	config_type_job_type;
+	config_type_job_type, config_type_overlap, config_type_missed, config_type_interrupt,
+	config_type_group;
+const char *config_job_type_name(enum config_job_type type);
 /* config-lists.c */
-extern const struct config_type config_type_endpoints, config_type_environment;
+extern const struct config_type config_type_endpoints, config_type_environment, config_type_steps,
+	config_type_retry_on;
+/* Adds the text, which it takes, even when it fails, to a list that ends with NULL. -ENOMEM. */
+int config_append(char ***list, char *text);
 /* The value in quotes, escaped and cut. */
 const char *config_quote(char out[CONFIG_QUOTE_MAX], const char *text);
 /* Writes why and returns -EINVAL. */
@@ -146,5 +155,14 @@ int config_load_jobs(struct config_draft *draft, const char *file);
 /* Completes and checks a job, and moves it into the config. Frees the draft's rest. -ENOMEM. */
 int config_add_job(struct config_draft *draft, struct config_job_draft *job);
 void config_job_free(struct config_job *job);
+struct config_origin *config_job_origin(struct config_job_draft *job, size_t offset);
+/* A command as written to words; what is wrong with it is reported for the key. -ENOMEM. */
+int config_command(struct config_draft *draft, const struct config_origin *origin, const char *key,
+	const char *text, bool shell, char ***ret, size_t *ret_n);
+
+/* config-work.c */
+/* What a job's type asks for and forbids. Takes the draft's texts over. -ENOMEM. */
+int config_complete_work(struct config_draft *draft, struct config_job_draft *job);
+void config_work_free(struct config_job_draft *job);
 
 #endif

@@ -16,6 +16,21 @@ void config_job_free(struct config_job *job)
 	words_free(job->argv);
 	free(job->directory);
 	words_free(job->environment);
+	free(job->user.name);
+	free(job->user.home);
+	free(job->user.shell);
+	free(job->schedule);
+	free(job->time_zone);
+	words_free(job->probe);
+	free(job->id);
+	for (size_t i = 0; i < job->n_steps; i++) {
+		free(job->steps[i].name);
+		words_free(job->steps[i].argv);
+	}
+	free(job->steps);
+	free(job->files);
+	free(job->baseline);
+	words_free(job->runner);
 	*job = (struct config_job){0};
 }
 
@@ -48,38 +63,30 @@ static const char *program_problem(const char *program)
 	return NULL;
 }
 
-static int complete_command(struct config_draft *draft, struct config_job_draft *job)
+int config_command(struct config_draft *draft, const struct config_origin *origin, const char *key,
+	const char *text, bool shell, char ***ret, size_t *ret_n)
 {
-	const struct config_origin *origin = &job->origins[config_index(
-		&config_job_table, offsetof(struct config_job_draft, exec))];
-	struct config_origin nowhere = {.file = job->file};
 	const char *problem = NULL;
 	int r;
 
-	if (!job->exec) {
-		if (!origin->bad)
-			config_report(draft, &nowhere, "Exec",
-				"missing in section [Job], expected a command");
-		return 0;
+	if (shell) {
+		*ret_n = 3;
+		return shell_argv(text, ret);
 	}
-	if (job->shell) {
-		job->job.argc = 3;
-		return shell_argv(job->exec, &job->job.argv);
-	}
-	r = words_split(job->exec, &job->job.argv, &job->job.argc, &problem);
+	r = words_split(text, ret, ret_n, &problem);
 	if (r == -ENOMEM)
 		return r;
 	if (r == 0)
-		problem = program_problem(job->job.argv[0]);
+		problem = program_problem((*ret)[0]);
 	if (problem)
-		config_report(draft, origin, "Exec", "%s%s", problem,
+		config_report(draft, origin, key, "%s%s", problem,
 			r < 0 ? ", expected words quoted as in systemd, or Shell=yes" : "");
 	return 0;
 }
 
 /* ---- the rest -------------------------------------------------------------------------------- */
 
-static struct config_origin *job_origin(struct config_job_draft *job, size_t offset)
+struct config_origin *config_job_origin(struct config_job_draft *job, size_t offset)
 {
 	return &job->origins[config_index(&config_job_table, offset)];
 }
@@ -87,7 +94,7 @@ static struct config_origin *job_origin(struct config_job_draft *job, size_t off
 static void complete_grace(struct config_draft *draft, struct config_job_draft *job)
 {
 	const struct config_origin *origin =
-		job_origin(job, offsetof(struct config_job_draft, job.stop_grace_ns));
+		config_job_origin(job, offsetof(struct config_job_draft, job.stop_grace_ns));
 	int64_t most = draft->config.timing.stop_grace_ns;
 	char text[32];
 
@@ -109,6 +116,9 @@ static void check_size(struct config_draft *draft, const struct config_job_draft
 
 	for (char **word = job->job.argv; word && *word; word++)
 		size += strlen(*word) + 1;
+	for (size_t i = 0; i < job->job.n_steps; i++)
+		for (char **word = job->job.steps[i].argv; word && *word; word++)
+			size += strlen(*word) + 1;
 	for (char **word = job->job.environment; word && *word; word++)
 		size += strlen(*word) + 1;
 	if (size > CONFIG_STRINGS_MAX)
@@ -120,7 +130,7 @@ static void check_size(struct config_draft *draft, const struct config_job_draft
 static int complete_job(struct config_draft *draft, struct config_job_draft *job)
 {
 	struct config_origin *isolate =
-		job_origin(job, offsetof(struct config_job_draft, job.isolate));
+		config_job_origin(job, offsetof(struct config_job_draft, job.isolate));
 
 	if (config_apply_fallbacks(&config_job_table, job, job->origins) < 0)
 		return -ENOMEM;
@@ -134,7 +144,7 @@ static int complete_job(struct config_draft *draft, struct config_job_draft *job
 	if (!isolate->set || isolate->bad)
 		job->job.isolate = draft->config.isolate;
 	complete_grace(draft, job);
-	if (complete_command(draft, job) < 0)
+	if (config_complete_work(draft, job) < 0)
 		return -ENOMEM;
 	check_size(draft, job);
 	return 0;
@@ -146,8 +156,7 @@ int config_add_job(struct config_draft *draft, struct config_job_draft *job)
 	struct config_job *grown;
 	int r = complete_job(draft, job);
 
-	free(job->exec);
-	job->exec = NULL;
+	config_work_free(job);
 	grown = r < 0 ? NULL
 		      : reallocarray(config->jobs, config->n_jobs + 1, sizeof(*config->jobs));
 	if (!grown) {
@@ -177,6 +186,7 @@ static int load_job(struct config_draft *draft, const char *path, const char *fi
 	job.job.name = strndup(file_name, strlen(file_name) - 4);
 	if (!job.job.name)
 		return -ENOMEM;
+	policy_retry_default(&job.job.retry);
 	if (!config_name_valid(job.job.name))
 		config_report(draft, &nowhere, NULL,
 			"bad job name, expected 1 to %d of a-z 0-9 . _ - beginning with a letter "
@@ -184,6 +194,7 @@ static int load_job(struct config_draft *draft, const char *path, const char *fi
 			"digit, and .job",
 			CONFIG_NAME_MAX);
 	if (!config_read_file(&reader)) { /* has had its line */
+		config_work_free(&job);
 		config_job_free(&job.job);
 		return 0;
 	}

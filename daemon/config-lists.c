@@ -1,4 +1,4 @@
-/* The types that hold lists: endpoints and environment. A key said again adds to the list. */
+/* The types that hold lists: endpoints, environment, steps, exit codes. A key said again adds to the list. */
 #include "daemon/config-internal.h"
 
 #include <arpa/inet.h>
@@ -18,8 +18,7 @@ static size_t count(char *const *list)
 	return n;
 }
 
-/* Adds the text, which it takes, even when it fails. */
-static int append(char ***list, char *text)
+int config_append(char ***list, char *text)
 {
 	size_t n = count(*list);
 	char **grown = text ? reallocarray(*list, n + 2, sizeof(*grown)) : NULL;
@@ -99,7 +98,7 @@ static int add_endpoint(char ***list, const char *text, char *why)
 			config_quote(quote, text), problem);
 	if (count(*list) == CONFIG_ENDPOINTS_MAX)
 		return config_refuse(why, "more than %d endpoints", CONFIG_ENDPOINTS_MAX);
-	return append(list, strndup(text, n));
+	return config_append(list, strndup(text, n));
 }
 
 static int parse_endpoints(const struct config_key *key, void *field, const char *text, char *why)
@@ -185,7 +184,7 @@ static int add_variable(char ***list, const char *word, char *why)
 		free(text);
 		return config_refuse(why, "more than %d variables", WORDS_MAX);
 	}
-	return append(list, text);
+	return config_append(list, text);
 }
 
 static int parse_environment(const struct config_key *key, void *field, const char *text, char *why)
@@ -207,3 +206,83 @@ static int parse_environment(const struct config_key *key, void *field, const ch
 }
 /* Not printed: values are where people keep passwords. */
 const struct config_type config_type_environment = {parse_environment, NULL, false};
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+/* Kept as "name:command"; config-work.c takes the command apart, when Shell= is known. */
+static int parse_steps(const struct config_key *key, void *field, const char *text, char *why)
+{
+	char name[CONFIG_NAME_MAX + 2], quote[CONFIG_QUOTE_MAX], *step;
+	char ***list = field;
+	size_t n = strcspn(text, ":"), size = n;
+
+	while (size > 0 && (text[size - 1] == ' ' || text[size - 1] == '\t'))
+		size--;
+	(void)snprintf(name, sizeof(name), "%.*s", (int)size, text);
+	if (text[n] == '\0' || !config_name_valid(name))
+		return config_refuse(why, "bad step %s, expected name: command", config_quote(quote, text));
+	text += n + 1;
+	text += strspn(text, " \t");
+	if (*text == '\0')
+		return config_refuse(why, "the step %s has no command, expected name: command", name);
+	for (char **other = *list; other && *other; other++)
+		if (strncmp(*other, name, size) == 0 && (*other)[size] == ':')
+			return config_refuse(why, "a second step %s, expected each name once", name);
+	if (count(*list) == CONFIG_STEPS_MAX)
+		return config_refuse(why, "more than %d steps", CONFIG_STEPS_MAX);
+	return config_append(list, asprintf(&step, "%s:%s", name, text) < 0 ? NULL : step);
+}
+const struct config_type config_type_steps = {parse_steps, NULL, false};
+
+/* ---- exit codes ------------------------------------------------------------------------------ */
+
+static int add_code(struct policy_retry *retry, const char *word, char *why)
+{
+	char quote[CONFIG_QUOTE_MAX];
+	int64_t code;
+
+	if (strcmp(word, "timeout") == 0) {
+		retry->on_timeout = true;
+		return 0;
+	}
+	if (number_parse_i64(word, strlen(word), &code) < 0 || code < 1 || code > POLICY_CODE_MAX)
+		return config_refuse(why, "bad exit code %s, expected 1 to %d, or timeout",
+			config_quote(quote, word), POLICY_CODE_MAX);
+	policy_retry_add(retry, (int)code);
+	return 0;
+}
+
+static int parse_retry_on(const struct config_key *key, void *field, const char *text, char *why)
+{
+	struct policy_retry *retry = field, said = {0};
+	const char *reason = NULL;
+	char **words;
+	size_t n;
+	int r = words_split(text, &words, &n, &reason);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : config_refuse(why, "%s, expected exit codes", reason);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = add_code(&said, words[i], why);
+	words_free(words);
+	if (r == 0) {
+		memcpy(retry->on, said.on, sizeof(retry->on));
+		retry->on_timeout = said.on_timeout;
+	}
+	return r;
+}
+
+static void print_retry_on(FILE *out, const void *field)
+{
+	const struct policy_retry *retry = field;
+	struct policy_retry usual = *retry;
+
+	policy_retry_default(&usual);
+	if (memcmp(retry->on, usual.on, sizeof(usual.on)) == 0 && retry->on_timeout)
+		return; /* an empty value is the default */
+	fputs(retry->on_timeout ? "timeout" : "", out);
+	for (int code = 1; code <= POLICY_CODE_MAX; code++)
+		if (policy_retry_has(retry, code))
+			fprintf(out, " %d", code);
+}
+const struct config_type config_type_retry_on = {parse_retry_on, print_retry_on, false};

@@ -11,14 +11,15 @@
 #include "daemon/timing.h"
 #include "daemon/words.h"
 
-static void print_keys(const struct config_table *table, const void *base, FILE *out)
+/* types: bit of the job's type; keys that other types have are left out. */
+static void print_keys(const struct config_table *table, const void *base, unsigned types, FILE *out)
 {
 	const char *section = "";
 
 	for (size_t i = 0; i < table->n_keys; i++) {
 		const struct config_key *key = &table->keys[i];
 
-		if (!key->type->print)
+		if (!key->type->print || (key->types && !(key->types & types)))
 			continue;
 		if (strcmp(section, key->section) != 0)
 			fprintf(out, "%s[%s]\n", *section ? "\n" : "", key->section);
@@ -75,22 +76,57 @@ static void print_environment(const struct config_job *job, FILE *out)
 	fputc('\n', out);
 }
 
+/* As written, or as near to it as words come. */
+static char *words_text(char *const *words)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = words ? open_memstream(&text, &size) : NULL;
+
+	if (!out)
+		return NULL;
+	words_print(out, words);
+	(void)fclose(out);
+	return text;
+}
+
+static void print_steps(const struct config_job *job, FILE *out)
+{
+	for (size_t i = 0; i < job->n_steps; i++) {
+		char *text = words_text(job->steps[i].argv);
+
+		fprintf(out, "Step=%s: %s\n", job->steps[i].name, text ? text : "");
+		free(text);
+	}
+}
+
+static void print_program(const char *key, char *const *argv, FILE *out)
+{
+	if (argv && argv[0][0] == '/' && access(argv[0], X_OK) < 0)
+		fprintf(out, "# warning: %s= cannot be run here now: %s\n", key, strerror(errno));
+}
+
 static void print_job(const struct config_job *job, FILE *out)
 {
 	struct config_job_draft draft = {.job = *job};
-	size_t size = 0;
-	FILE *exec = open_memstream(&draft.exec, &size);
 
-	if (exec) {
-		words_print(exec, job->argv);
-		(void)fclose(exec);
-	}
+	draft.job.shell = false; /* the words name the shell */
+	draft.exec = words_text(job->argv);
+	draft.probe = words_text(job->probe);
+	draft.runner = words_text(job->runner);
+	draft.user = job->user.name;
 	fprintf(out, "\n# jobs.d/%s.job\n", job->name);
-	print_keys(&config_job_table, &draft, out);
+	print_keys(&config_job_table, &draft, 1u << job->type, out);
+	print_steps(job, out);
 	free(draft.exec);
+	free(draft.probe);
+	free(draft.runner);
 	print_environment(job, out);
-	if (job->argv[0][0] == '/' && access(job->argv[0], X_OK) < 0)
-		fprintf(out, "# warning: Exec= cannot be run here now: %s\n", strerror(errno));
+	print_program("Exec", job->argv, out);
+	print_program("Probe", job->probe, out);
+	print_program("Runner", job->runner, out);
+	for (size_t i = 0; i < job->n_steps; i++)
+		print_program("Step", job->steps[i].argv, out);
 }
 
 void config_print(const struct config *config, FILE *out)
@@ -99,7 +135,7 @@ void config_print(const struct config *config, FILE *out)
 
 	(void)escape_line(source, sizeof(source), config->source, strlen(config->source));
 	fprintf(out, "# The effective configuration of %s\n", source);
-	print_keys(&config_main_table, config, out);
+	print_keys(&config_main_table, config, 0, out);
 	if (config->password)
 		fprintf(out, "# password: (set)\n");
 	fputc('\n', out);

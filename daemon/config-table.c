@@ -70,28 +70,101 @@ static const struct config_key main_keys[] = {
 		"Run every job in a PID namespace of its own, unless the job says otherwise."},
 };
 
+#define FOR(type) (1u << CONFIG_JOB_##type)
+#define FOR_COMMAND (FOR(SERVICE) | FOR(CRON) | FOR(ONCE))
+#define FOR_WORK (FOR(CRON) | FOR(ONCE) | FOR(STEPS) | FOR(MIGRATE))
+
 static const struct config_key job_keys[] = {
 	{"Job", "Type", "service", NULL, &config_type_job_type, JOB(job.type), 0, 0, false,
-		"service: runs as long as this node leads."},
+		"service: runs as long as this node leads. cron: at the instants of Schedule=. once: "
+		"one time ever. steps: the commands of Step= in order, each one time ever. migrate: "
+		"the files of Directory= in order, each one time ever."},
 	{"Job", "Description", NULL, NULL, &config_type_text, JOB(job.description), 0, 1024, false,
 		"For people."},
+	{"Job", "Group", "default", NULL, &config_type_group, JOB(group), 0, 0, false,
+		"The group whose leader runs it."},
 	{"Job", "Exec", NULL, NULL, &config_type_raw, JOB(exec), 0, 0, false,
-		"The command and its arguments. Required."},
-	{"Job", "Shell", "no", NULL, &config_type_bool, JOB(shell), 0, 0, false,
-		"Give Exec= as it is to /bin/sh -c."},
+		"The command and its arguments. Required.", FOR_COMMAND},
+	{"Job", "Shell", "no", NULL, &config_type_bool, JOB(job.shell), 0, 0, false,
+		"Give Exec= and Step= as they are to /bin/sh -c.", FOR_COMMAND | FOR(STEPS)},
+	{"Job", "User", NULL, NULL, &config_type_name, JOB(user), 0, 0, false,
+		"The user to run as, with that user's groups; needs a daemon that runs as root."},
 	{"Job", "WorkingDirectory", "/", NULL, &config_type_path, JOB(job.directory), 0, 255, false,
 		"Where the command starts."},
 	{"Job", "Environment", NULL, NULL, &config_type_environment, JOB(job.environment), 0, 0,
 		true, "NAME=value, or NAME to hand on the daemon's own."},
 	{"Job", "Restart", "always", NULL, &config_type_restart, JOB(job.restart), 0, 0, false,
-		"When to start it again: always, on-failure or no."},
+		"When to start it again: always, on-failure or no.", FOR(SERVICE)},
 	{"Job", "RestartDelay", "1s", NULL, &config_type_duration, JOB(job.restart_delay_ns), 0,
-		86400 * SEC, false, "How long after its end."},
+		86400 * SEC, false, "How long after its end.", FOR(SERVICE)},
 	{"Job", "StopGrace", NULL, "StopGrace= of onced.conf", &config_type_duration,
 		JOB(job.stop_grace_ns), 1 * MS, 3600 * SEC, false,
 		"Time between SIGTERM and SIGKILL, at most that of onced.conf."},
 	{"Job", "Isolate", NULL, "Isolate= of onced.conf", &config_type_bool, JOB(job.isolate), 0,
 		0, false, "Run it in a PID namespace of its own."},
+
+	{"Job", "Schedule", NULL, NULL, &config_type_text, JOB(job.schedule), 0, 255, false,
+		"When it runs: five fields of cron, @hourly and the like, @every 90s, or systemd's "
+		"OnCalendar. Required.",
+		FOR(CRON)},
+	{"Job", "TimeZone", "UTC", NULL, &config_type_text, JOB(job.time_zone), 0, 63, false,
+		"The time zone of Schedule=, as in /usr/share/zoneinfo.", FOR(CRON)},
+	{"Job", "Jitter", "0s", NULL, &config_type_duration, JOB(job.jitter_ns), 0, 86400 * SEC,
+		false,
+		"Starts are moved by a part of this that follows from the job's name and never "
+		"changes.",
+		FOR(CRON)},
+	{"Job", "Overlap", "skip", NULL, &config_type_overlap, JOB(job.overlap), 0, 0, false,
+		"What becomes of an instant while the run before it lives: skip, queue or replace.",
+		FOR(CRON)},
+	{"Job", "Missed", "latest", NULL, &config_type_missed, JOB(job.missed), 0, 0, false,
+		"Which instants that passed while nobody led run afterwards: skip (none), latest or "
+		"all.",
+		FOR(CRON)},
+	{"Job", "StartingDeadline", "0s", NULL, &config_type_duration,
+		JOB(job.starting_deadline_ns), 0, 366 * 86400 * SEC, false,
+		"how late it may start; 0s: ever so late.", FOR(CRON)},
+
+	{"Job", "Id", NULL, "the job's name", &config_type_id, JOB(job.id), 0, 0, false,
+		"What the ledger calls it.", FOR(ONCE) | FOR(STEPS) | FOR(MIGRATE)},
+	{"Job", "Step", NULL, NULL, &config_type_steps, JOB(steps), 0, 0, true,
+		"A step, as name: command. Required.", FOR(STEPS)},
+	{"Job", "Directory", NULL, NULL, &config_type_path, JOB(job.files), 0, 4095, false,
+		"Where the files are. Required.", FOR(MIGRATE)},
+	{"Job", "Runner", NULL, NULL, &config_type_raw, JOB(runner), 0, 0, false,
+		"The command that applies one file. Required.", FOR(MIGRATE)},
+	{"Job", "Baseline", NULL, NULL, &config_type_id, JOB(job.baseline), 0, 0, false,
+		"The last file that was applied before onced was asked to.", FOR(MIGRATE)},
+
+	{"Job", "Timeout", "0s", NULL, &config_type_duration, JOB(job.timeout_ns), 0,
+		366 * 86400 * SEC, false, "How long an attempt may take; 0s: as long as it likes.",
+		FOR_WORK},
+	{"Job", "Retries", "0", NULL, &config_type_count, JOB(job.retry.retries), 0, 1000, false,
+		"How often it is tried again after a failure.", FOR_WORK},
+	{"Job", "RetryDelay", "1s", NULL, &config_type_duration, JOB(job.retry.delay_ns), 0,
+		86400 * SEC, false,
+		"How long after the first failure; doubles with each further one, to five minutes.",
+		FOR_WORK},
+	{"Job", "RetryOn", NULL, "timeout and every code but 0 and 75", &config_type_retry_on,
+		JOB(job.retry), 0, 0, false,
+		"The exit codes that are worth another try, and timeout; 128+n: signal n.", FOR_WORK},
+	{"Job", "OnInterrupt", NULL, "skip; for steps rerun, for migrate hold",
+		&config_type_interrupt, JOB(job.on_interrupt), 0, 0, false,
+		"What becomes of a run that began and whose end nobody knows: skip, rerun, probe or "
+		"hold.",
+		FOR_WORK},
+	{"Job", "Probe", NULL, NULL, &config_type_raw, JOB(probe), 0, 0, false,
+		"The command of OnInterrupt=probe: ends with 0 when the work was done, with 1 when it "
+		"was not.",
+		FOR_WORK},
+	{"Job", "PauseOnFailure", "0", NULL, &config_type_count, JOB(job.pause_on_failure), 0, 1000,
+		false, "After so many failures in a row the job is paused; 0: never.", FOR(CRON)},
+	{"Job", "HistoryOk", "30", NULL, &config_type_count, JOB(job.history_ok), 1, 10000, false,
+		"How many records of good runs are kept.", FOR_WORK},
+	{"Job", "HistoryFailed", "30", NULL, &config_type_count, JOB(job.history_failed), 1, 10000,
+		false, "How many records of other runs, and of skipped instants, are kept.", FOR_WORK},
+	{"Job", "OutputTail", "4096", NULL, &config_type_bytes, JOB(job.output_tail), 0, 65536,
+		false, "How many bytes of the end of its output a record keeps.", FOR_WORK},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

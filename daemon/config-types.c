@@ -84,6 +84,23 @@ static int parse_name(const struct config_key *key, void *field, const char *tex
 }
 const struct config_type config_type_name = {parse_name, print_string, false};
 
+/* As <once/names.h> has it. */
+static int parse_id(const struct config_key *key, void *field, const char *text, char *why)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:@+=,-";
+	char quote[CONFIG_QUOTE_MAX];
+	size_t n = strlen(text);
+
+	if (n > CONFIG_ID_MAX || strchr("._:@+=,-", text[0]) || strspn(text, letters) != n)
+		return config_refuse(why,
+			"bad id %s, expected 1 to %d of A-Z a-z 0-9 . _ : @ + = , - beginning with a "
+			"letter or digit",
+			config_quote(quote, text), CONFIG_ID_MAX);
+	return config_set_string(field, text);
+}
+const struct config_type config_type_id = {parse_id, print_string, false};
+
 static int parse_path(const struct config_key *key, void *field, const char *text, char *why)
 {
 	size_t max = key->max > 0 ? (size_t)key->max : 4095;
@@ -237,3 +254,39 @@ static void print_percent(FILE *out, const void *field)
 	fprintf(out, "%d%%", *(const int32_t *)field / 10000);
 }
 const struct config_type config_type_percent = {parse_percent, print_percent, false};
+
+/* ---- counts ---------------------------------------------------------------------------------- */
+
+static int parse_count(const struct config_key *key, void *field, const char *text, char *why)
+{
+	char quote[CONFIG_QUOTE_MAX];
+	int64_t value;
+
+	if (number_parse_i64(text, strlen(text), &value) < 0 || value < key->min || value > key->max)
+		return config_refuse(why, "bad number %s, expected one from %lld to %lld",
+			config_quote(quote, text), (long long)key->min, (long long)key->max);
+	*(int64_t *)field = value;
+	return 0;
+}
+
+static void print_count(FILE *out, const void *field)
+{
+	fprintf(out, "%lld", (long long)*(const int64_t *)field);
+}
+const struct config_type config_type_count = {parse_count, print_count, false};
+
+/* With or without K for 1024. */
+static int parse_bytes(const struct config_key *key, void *field, const char *text, char *why)
+{
+	size_t n = strlen(text);
+	int64_t unit = n > 0 && text[n - 1] == 'K' ? 1024 : 1, value;
+	char quote[CONFIG_QUOTE_MAX];
+
+	if (number_parse_i64(text, unit > 1 ? n - 1 : n, &value) < 0 || value < 0 ||
+		value > key->max / unit || value * unit < key->min)
+		return config_refuse(why, "bad size %s, expected bytes from %lld to %lld, or 4K",
+			config_quote(quote, text), (long long)key->min, (long long)key->max);
+	*(int64_t *)field = value * unit;
+	return 0;
+}
+const struct config_type config_type_bytes = {parse_bytes, print_count, false};

@@ -67,26 +67,117 @@ static void print_restart(FILE *out, const void *field)
 }
 const struct config_type config_type_restart = {parse_restart, print_restart, false};
 
-static int parse_job_type(const struct config_key *key, void *field, const char *text, char *why)
+static int parse_word(const struct word *words, const char *what, const char *expected,
+	const char *text, int *ret, char *why)
 {
-	static const struct word later[] = {
-		{"cron", 1}, {"once", 1}, {"steps", 1}, {"migrate", 1}, {NULL, 0}};
+	const struct word *word = find_text(words, text);
 	char quote[CONFIG_QUOTE_MAX];
 
-	if (find_text(later, text))
-		return config_refuse(why, "Type=%s is not supported yet, expected service", text);
-	if (strcmp(text, "service") != 0)
-		return config_refuse(
-			why, "unknown type %s, expected service", config_quote(quote, text));
-	*(enum config_job_type *)field = CONFIG_JOB_SERVICE;
+	if (!word)
+		return config_refuse(why, "unknown %s %s, expected %s", what,
+			config_quote(quote, text), expected);
+	*ret = word->value;
 	return 0;
+}
+
+static const struct word job_type_words[] = {{"service", CONFIG_JOB_SERVICE},
+	{"cron", CONFIG_JOB_CRON}, {"once", CONFIG_JOB_ONCE}, {"steps", CONFIG_JOB_STEPS},
+	{"migrate", CONFIG_JOB_MIGRATE}, {NULL, 0}};
+
+static int parse_job_type(const struct config_key *key, void *field, const char *text, char *why)
+{
+	int value, r = parse_word(job_type_words, "type",
+			   "service, cron, once, steps or migrate", text, &value, why);
+
+	if (r == 0)
+		*(enum config_job_type *)field = (enum config_job_type)value;
+	return r;
 }
 
 static void print_job_type(FILE *out, const void *field)
 {
-	fputs("service", out);
+	fputs(config_job_type_name(*(const enum config_job_type *)field), out);
 }
 const struct config_type config_type_job_type = {parse_job_type, print_job_type, false};
+
+const char *config_job_type_name(enum config_job_type type)
+{
+	return find_value(job_type_words, (int)type);
+}
+
+static const struct word overlap_words[] = {{"skip", POLICY_OVERLAP_SKIP},
+	{"queue", POLICY_OVERLAP_QUEUE}, {"replace", POLICY_OVERLAP_REPLACE}, {NULL, 0}};
+
+static int parse_overlap(const struct config_key *key, void *field, const char *text, char *why)
+{
+	int value, r = parse_word(overlap_words, "policy", "skip, queue or replace", text, &value, why);
+
+	if (r == 0)
+		*(enum policy_overlap *)field = (enum policy_overlap)value;
+	return r;
+}
+
+static void print_overlap(FILE *out, const void *field)
+{
+	fputs(find_value(overlap_words, (int)*(const enum policy_overlap *)field), out);
+}
+const struct config_type config_type_overlap = {parse_overlap, print_overlap, false};
+
+static const struct word missed_words[] = {{"skip", POLICY_MISSED_SKIP},
+	{"latest", POLICY_MISSED_LATEST}, {"all", POLICY_MISSED_ALL}, {NULL, 0}};
+
+static int parse_missed(const struct config_key *key, void *field, const char *text, char *why)
+{
+	int value, r = parse_word(missed_words, "policy", "skip, latest or all", text, &value, why);
+
+	if (r == 0)
+		*(enum policy_missed *)field = (enum policy_missed)value;
+	return r;
+}
+
+static void print_missed(FILE *out, const void *field)
+{
+	fputs(find_value(missed_words, (int)*(const enum policy_missed *)field), out);
+}
+const struct config_type config_type_missed = {parse_missed, print_missed, false};
+
+static const struct word interrupt_words[] = {{"skip", POLICY_INTERRUPT_SKIP},
+	{"rerun", POLICY_INTERRUPT_RERUN}, {"probe", POLICY_INTERRUPT_PROBE},
+	{"hold", POLICY_INTERRUPT_HOLD}, {NULL, 0}};
+
+static int parse_interrupt(const struct config_key *key, void *field, const char *text, char *why)
+{
+	int value, r = parse_word(interrupt_words, "policy", "skip, rerun, probe or hold", text,
+			   &value, why);
+
+	if (r == 0)
+		*(enum policy_interrupt *)field = (enum policy_interrupt)value;
+	return r;
+}
+
+static void print_interrupt(FILE *out, const void *field)
+{
+	fputs(find_value(interrupt_words, (int)*(const enum policy_interrupt *)field), out);
+}
+const struct config_type config_type_interrupt = {parse_interrupt, print_interrupt, false};
+
+/* Groups of their own come later; the key is there so that a file says it now. */
+static int parse_group(const struct config_key *key, void *field, const char *text, char *why)
+{
+	char quote[CONFIG_QUOTE_MAX];
+
+	if (strcmp(text, "default") != 0)
+		return config_refuse(why, "the group %s: there are no groups of their own yet, "
+					  "expected default",
+			config_quote(quote, text));
+	return config_set_string(field, text);
+}
+
+static void print_group(FILE *out, const void *field)
+{
+	fputs("default", out);
+}
+const struct config_type config_type_group = {parse_group, print_group, false};
 
 static int parse_profile(const struct config_key *key, void *field, const char *text, char *why)
 {

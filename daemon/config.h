@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "core/policy.h"
+#include "daemon/link.h"
 #include "daemon/options.h"
 
 #define CONFIG_FILE_DEFAULT "/etc/onced/onced.conf"
@@ -22,10 +24,16 @@ enum {
 	CONFIG_KEY_MAX = 200,	   /* of etcd keys given here; the elector takes no longer ones */
 	CONFIG_FILE_MAX = 1 << 20, /* bytes in one file */
 	CONFIG_JOBS_MAX = 1024,
+	CONFIG_STEPS_MAX = 256,
+	CONFIG_ID_MAX = 128,
 };
 
 enum config_job_type {
 	CONFIG_JOB_SERVICE, /* runs as long as this node leads */
+	CONFIG_JOB_CRON,    /* at the instants of a schedule, once each */
+	CONFIG_JOB_ONCE,    /* one time ever */
+	CONFIG_JOB_STEPS,   /* commands in order, each one time ever */
+	CONFIG_JOB_MIGRATE, /* the files of a directory in order, each one time ever */
 };
 
 enum config_restart {
@@ -34,7 +42,22 @@ enum config_restart {
 	CONFIG_RESTART_NO,
 };
 
-/* All owned by the config. */
+struct config_step {
+	char *name; /* by the name rule, each once */
+	char **argv;
+	size_t argc;
+};
+
+/* Whom a job runs as, looked up when the file was read. */
+struct config_user {
+	char *name; /* NULL: as the daemon */
+	char *home, *shell;
+	uint32_t uid, gid;
+	uint32_t groups[LINK_SUPPLEMENTARY_MAX];
+	uint32_t n_groups;
+};
+
+/* All owned by the config. Of the keys that another type has: their defaults. */
 struct config_job {
 	char *name; /* [a-z0-9][a-z0-9._-]{0,63}; of onced run: "run" */
 	enum config_job_type type;
@@ -49,6 +72,29 @@ struct config_job {
 	int64_t restart_delay_ns;
 	int64_t stop_grace_ns; /* at most timing.stop_grace_ns */
 	bool isolate;	       /* own PID namespace */
+	bool shell;	       /* as said; argv and the steps are complete with it */
+	struct config_user user;
+	/* cron */
+	char *schedule, *time_zone; /* both parse */
+	enum policy_overlap overlap;
+	enum policy_missed missed;
+	int64_t starting_deadline_ns; /* 0: none */
+	int64_t jitter_ns;
+	/* every type but service */
+	int64_t timeout_ns; /* of one attempt; 0: none */
+	struct policy_retry retry;
+	enum policy_interrupt on_interrupt;
+	char **probe; /* NULL: none */
+	size_t n_probe;
+	int64_t history_ok, history_failed, output_tail, pause_on_failure;
+	char *id; /* once and steps: of the ledger; default: the name */
+	struct config_step *steps;
+	size_t n_steps;
+	/* migrate */
+	char *files;	/* the directory */
+	char *baseline; /* the last file that was applied before onced was; NULL: none */
+	char **runner;	/* with %f and others in it */
+	size_t n_runner;
 };
 
 struct config {

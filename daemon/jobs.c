@@ -1,7 +1,9 @@
-/* The set of services. A job is never run twice on one node either: a changed definition waits until
+/* The set of jobs. A job is never run twice on one node either: a changed definition waits until
  * the last process of the old one is dead. */
 #include "daemon/jobs.h"
 
+#include "daemon/cron.h"
+#include "daemon/flow.h"
 #include "daemon/log.h"
 
 #include <errno.h>
@@ -10,8 +12,13 @@
 
 struct job_slot {
 	struct job_slot *next;
-	struct service service;
-	bool leaving; /* a reload dropped it */
+	const struct config_job *job; /* borrowed */
+	bool leaving;		      /* a reload dropped it */
+	union {			      /* by job->type */
+		struct service service;
+		struct cron cron;
+		struct flow flow;
+	};
 };
 
 struct retired {
@@ -19,12 +26,104 @@ struct retired {
 	struct config config;
 };
 
-/* ---- the list ---- */
+/* ---- one slot, whatever its type ---- */
 
 static bool alive(const struct job_slot *slot)
 {
-	return slot->service.state != SERVICE_IDLE;
+	switch (slot->job->type) {
+	case CONFIG_JOB_SERVICE:
+		return slot->service.state != SERVICE_IDLE;
+	case CONFIG_JOB_CRON:
+		return cron_alive(&slot->cron);
+	default:
+		return flow_alive(&slot->flow);
+	}
 }
+
+static int slot_init(struct jobs *j, struct job_slot *slot)
+{
+	switch (slot->job->type) {
+	case CONFIG_JOB_SERVICE:
+		return service_init(&slot->service, j->config, slot->job, &j->service_owner, j->uplink,
+			j->loop);
+	case CONFIG_JOB_CRON:
+		return cron_init(&slot->cron, &j->scene, slot->job, &j->control);
+	default:
+		return flow_init(&slot->flow, &j->scene, slot->job, &j->control);
+	}
+}
+
+static void slot_free(struct job_slot *slot)
+{
+	switch (slot->job->type) {
+	case CONFIG_JOB_SERVICE:
+		service_fini(&slot->service);
+		break;
+	case CONFIG_JOB_CRON:
+		cron_fini(&slot->cron);
+		break;
+	default:
+		flow_fini(&slot->flow);
+		break;
+	}
+	free(slot);
+}
+
+static void slot_stop(struct job_slot *slot, int64_t grace_ns)
+{
+	switch (slot->job->type) {
+	case CONFIG_JOB_SERVICE:
+		(void)service_stop(&slot->service, grace_ns);
+		break;
+	case CONFIG_JOB_CRON:
+		(void)cron_stop(&slot->cron, grace_ns);
+		break;
+	default:
+		(void)flow_stop(&slot->flow, grace_ns);
+		break;
+	}
+}
+
+static bool service_packet(struct service *service, uint64_t run, const void *packet, uint32_t type)
+{
+	if (service->run != run || service->state == SERVICE_IDLE)
+		return false;
+	if (type == LINK_STARTED)
+		service_started(service, ((const struct link_started *)packet)->pid);
+	else if (type == LINK_REFUSED)
+		service_refused(service, packet);
+	else if (type == LINK_ENDED)
+		service_exited(service, packet);
+	else
+		service_empty(service, packet);
+	return true;
+}
+
+static bool slot_packet(struct job_slot *slot, uint64_t run, const void *packet, uint32_t type)
+{
+	switch (slot->job->type) {
+	case CONFIG_JOB_SERVICE:
+		return service_packet(&slot->service, run, packet, type);
+	case CONFIG_JOB_CRON:
+		return cron_packet(&slot->cron, run, packet, type);
+	default:
+		return flow_packet(&slot->flow, run, packet, type);
+	}
+}
+
+/* The same definition at another place. */
+static void slot_take(struct job_slot *slot, const struct config_job *job)
+{
+	slot->job = job;
+	if (job->type == CONFIG_JOB_SERVICE)
+		slot->service.job = job;
+	else if (job->type == CONFIG_JOB_CRON)
+		slot->cron.job = slot->cron.work.job = job;
+	else
+		slot->flow.job = slot->flow.work.job = job;
+}
+
+/* ---- the list ---- */
 
 static struct job_slot *slot_new(struct jobs *j, const struct config_job *job)
 {
@@ -32,7 +131,8 @@ static struct job_slot *slot_new(struct jobs *j, const struct config_job *job)
 
 	if (!slot)
 		return NULL;
-	if (service_init(&slot->service, j->config, job, &j->service_owner, j->uplink, j->loop) < 0) {
+	slot->job = job;
+	if (slot_init(j, slot) < 0) {
 		free(slot);
 		return NULL;
 	}
@@ -42,24 +142,26 @@ static struct job_slot *slot_new(struct jobs *j, const struct config_job *job)
 	return slot;
 }
 
-static void slot_free(struct job_slot *slot)
-{
-	service_fini(&slot->service);
-	free(slot);
-}
-
 static struct job_slot *slot_named(struct jobs *j, const char *name, bool leaving)
 {
 	for (struct job_slot *slot = j->slots; slot; slot = slot->next)
-		if (slot->leaving == leaving && strcmp(slot->service.job->name, name) == 0)
+		if (slot->leaving == leaving && strcmp(slot->job->name, name) == 0)
 			return slot;
 	return NULL;
 }
 
 static void lead_one(struct jobs *j, struct job_slot *slot)
 {
-	if (j->term.token != 0 && !slot->leaving && !slot_named(j, slot->service.job->name, true))
+	if (j->term.token == 0 || slot->leaving || slot_named(j, slot->job->name, true))
+		return;
+	if (slot->job->type == CONFIG_JOB_SERVICE)
 		service_lead(&slot->service, &j->term);
+	else if (!j->scene.records)
+		return;
+	else if (slot->job->type == CONFIG_JOB_CRON)
+		cron_lead(&slot->cron);
+	else
+		flow_lead(&slot->flow);
 }
 
 /* Frees what a reload dropped and what has died since; lets the successors of those start. */
@@ -75,7 +177,7 @@ static void sweep(struct jobs *j)
 			continue;
 		}
 		*at = slot->next;
-		struct job_slot *successor = slot_named(j, slot->service.job->name, false);
+		struct job_slot *successor = slot_named(j, slot->job->name, false);
 		slot_free(slot);
 		if (successor)
 			lead_one(j, successor);
@@ -128,7 +230,64 @@ static void on_stopped(void *userdata, struct service *service)
 	j->owner->stopped(j->owner->userdata, service->code, service->by_itself);
 }
 
+/* ---- what the other jobs and operators say ---- */
+
+static void on_look(void *userdata)
+{
+	check_stopped(userdata);
+}
+
+static void on_changed(void *userdata)
+{
+	struct jobs *j = userdata;
+
+	j->loop->ops->timer_set(j->look, 0);
+}
+
+static void on_control(void *userdata)
+{
+	struct jobs *j = userdata;
+
+	for (struct job_slot *slot = j->slots; slot && j->term.token != 0; slot = slot->next) {
+		if (slot->leaving || slot->job->type == CONFIG_JOB_SERVICE)
+			continue;
+		if (slot->job->type == CONFIG_JOB_CRON)
+			cron_changed(&slot->cron);
+		else
+			flow_changed(&slot->flow);
+	}
+}
+
+static void on_killed(void *userdata, const char *job, int64_t at_ms, const struct once_kill *kill)
+{
+	struct jobs *j = userdata;
+	struct job_slot *slot = slot_named(j, job, false);
+
+	if (slot && slot->job->type == CONFIG_JOB_CRON)
+		cron_kill(&slot->cron, at_ms, kill);
+	else if (slot && slot->job->type != CONFIG_JOB_SERVICE)
+		flow_kill(&slot->flow, kill);
+}
+
+static void on_handover(void *userdata, const char *to, const struct once_handover *handover)
+{
+	struct jobs *j = userdata;
+
+	if (j->owner->handover)
+		j->owner->handover(j->owner->userdata, to, handover);
+}
+
 /* ---- what the agent asks ---- */
+
+int jobs_connect(struct jobs *j, struct once_client *client)
+{
+	struct once_records_config config = {.prefix = j->config->prefix,
+		.attempt_timeout_ns = j->config->timing.request_timeout_ns};
+	int r = once_records_new(&j->scene.records, client, j->loop, &config, NULL);
+
+	j->control_owner = (struct control_owner){j, on_control, on_killed, on_handover};
+	return r < 0 ? r : control_init(&j->control, &j->scene, client, &j->control_owner);
+}
 
 int jobs_init(struct jobs *j, struct config *config, const struct jobs_owner *owner,
 	struct uplink *uplink, struct once_loop *loop)
@@ -139,6 +298,17 @@ int jobs_init(struct jobs *j, struct config *config, const struct jobs_owner *ow
 	j->uplink = uplink;
 	j->loop = loop;
 	j->service_owner = (struct service_owner){j, on_finished, on_stopped, next_run, may_launch_ns};
+	j->scene = (struct scene){.config = config,
+		.uplink = uplink,
+		.loop = loop,
+		.term = &j->term,
+		.userdata = j,
+		.next_run = next_run,
+		.may_launch_ns = may_launch_ns,
+		.changed = on_changed};
+	j->look = loop->ops->timer_new(loop, on_look, j);
+	if (!j->look)
+		return -ENOMEM;
 	for (size_t i = 0; i < config->n_jobs; i++)
 		if (!slot_new(j, &config->jobs[i]))
 			return -ENOMEM;
@@ -153,11 +323,18 @@ void jobs_fini(struct jobs *j)
 		slot_free(slot);
 	}
 	sweep(j);
+	control_fini(&j->control);
+	j->scene.records = once_records_free(j->scene.records);
+	if (j->look)
+		j->loop->ops->timer_free(j->look);
+	j->look = NULL;
 }
 
-void jobs_lead(struct jobs *j, const struct service_term *term)
+void jobs_lead(struct jobs *j, const struct launch_term *term)
 {
 	j->term = *term;
+	if (j->scene.records)
+		control_lead(&j->control);
 	for (struct job_slot *slot = j->slots; slot; slot = slot->next)
 		lead_one(j, slot);
 }
@@ -168,15 +345,18 @@ void jobs_extend(struct jobs *j, struct once_instant proved)
 		return;
 	j->term.proved = proved;
 	for (struct job_slot *slot = j->slots; slot; slot = slot->next)
-		service_extend(&slot->service, proved);
+		if (slot->job->type == CONFIG_JOB_SERVICE)
+			service_extend(&slot->service, proved);
 }
 
 void jobs_stop(struct jobs *j, int64_t grace_ns)
 {
 	j->term.token = 0;
 	j->stopping = true;
+	if (j->scene.records)
+		control_stop(&j->control);
 	for (struct job_slot *slot = j->slots; slot; slot = slot->next)
-		(void)service_stop(&slot->service, grace_ns);
+		slot_stop(slot, grace_ns);
 	check_stopped(j);
 }
 
@@ -190,22 +370,16 @@ void jobs_packet(struct jobs *j, const void *packet, uint32_t type)
 		: type == LINK_REFUSED	    ? refused->run
 		: type == LINK_ENDED	    ? ended->run
 					    : empty->run;
-	struct job_slot *slot = j->slots;
 
-	while (slot && (slot->service.run != run || !alive(slot)))
-		slot = slot->next;
-	if (!slot)
-		return;
-	(void)log_field("ONCED_JOB", slot->service.job->name);
-	if (type == LINK_STARTED)
-		service_started(&slot->service, started->pid);
-	else if (type == LINK_REFUSED)
-		service_refused(&slot->service, refused);
-	else if (type == LINK_ENDED)
-		service_exited(&slot->service, ended);
-	else
-		service_empty(&slot->service, empty);
-	(void)log_field("ONCED_JOB", NULL);
+	for (struct job_slot *slot = j->slots; slot; slot = slot->next) {
+		bool taken;
+
+		(void)log_field("ONCED_JOB", slot->job->name);
+		taken = slot_packet(slot, run, packet, type);
+		(void)log_field("ONCED_JOB", NULL);
+		if (taken)
+			break;
+	}
 	check_stopped(j);
 }
 
@@ -226,27 +400,52 @@ static bool same_list(char *const *a, size_t n_a, char *const *b, size_t n_b)
 	return true;
 }
 
+static bool same_steps(const struct config_job *a, const struct config_job *b)
+{
+	if (a->n_steps != b->n_steps)
+		return false;
+	for (size_t i = 0; i < a->n_steps; i++)
+		if (strcmp(a->steps[i].name, b->steps[i].name) != 0 ||
+			!same_list(a->steps[i].argv, a->steps[i].argc, b->steps[i].argv, b->steps[i].argc))
+			return false;
+	return true;
+}
+
+/* What those have that are no services. How much history there is changes at once. */
+static bool same_work(const struct config_job *a, const struct config_job *b)
+{
+	return same_text(a->schedule, b->schedule) && same_text(a->time_zone, b->time_zone) &&
+		a->overlap == b->overlap && a->missed == b->missed &&
+		a->starting_deadline_ns == b->starting_deadline_ns && a->jitter_ns == b->jitter_ns &&
+		a->timeout_ns == b->timeout_ns && memcmp(&a->retry, &b->retry, sizeof(a->retry)) == 0 &&
+		a->on_interrupt == b->on_interrupt && same_list(a->probe, a->n_probe, b->probe, b->n_probe) &&
+		a->pause_on_failure == b->pause_on_failure && same_text(a->id, b->id) && same_steps(a, b) &&
+		same_text(a->files, b->files) && same_text(a->baseline, b->baseline) &&
+		same_list(a->runner, a->n_runner, b->runner, b->n_runner);
+}
+
 /* Not StopGrace=, which matters only at the end: a running job just gets the new one. */
 static bool same_job(const struct config_job *a, const struct config_job *b)
 {
 	return a->type == b->type && same_list(a->argv, a->argc, b->argv, b->argc) &&
 		same_list(a->environment, a->n_environment, b->environment, b->n_environment) &&
 		same_text(a->directory, b->directory) && a->restart == b->restart &&
-		a->restart_delay_ns == b->restart_delay_ns && a->isolate == b->isolate;
+		a->restart_delay_ns == b->restart_delay_ns && a->isolate == b->isolate &&
+		same_text(a->user.name, b->user.name) && same_work(a, b);
 }
 
 static void drop(struct job_slot *slot, int64_t grace_ns)
 {
 	slot->leaving = true;
-	(void)service_stop(&slot->service, grace_ns);
+	slot_stop(slot, grace_ns);
 }
 
 static void take_job(struct jobs *j, const struct config_job *job)
 {
 	struct job_slot *old = slot_named(j, job->name, false), *slot;
 
-	if (old && same_job(old->service.job, job)) {
-		old->service.job = job;
+	if (old && same_job(old->job, job)) {
+		slot_take(old, job);
 		return;
 	}
 	if (old)
@@ -283,7 +482,7 @@ int jobs_reload(struct jobs *j, struct config *fresh)
 	j->retired = retired;
 	memset(fresh, 0, sizeof(*fresh));
 	for (struct job_slot *slot = j->slots; slot; slot = slot->next)
-		if (!slot->leaving && !is_in(j->config, slot->service.job->name))
+		if (!slot->leaving && !is_in(j->config, slot->job->name))
 			drop(slot, j->config->timing.stop_grace_ns);
 	for (size_t i = 0; i < n; i++)
 		take_job(j, &jobs[i]);

@@ -1,7 +1,9 @@
-/* All of the node's services: they start with a term, stop with it, and change with a reload. */
+/* All of the node's jobs: they start with a term, stop with it, and change with a reload. Services only
+ * need a guardian; the others need etcd too, see jobs_connect(). */
 #ifndef ONCED_JOBS_H
 #define ONCED_JOBS_H
 
+#include "daemon/control.h"
 #include "daemon/service.h"
 
 struct jobs_owner {
@@ -13,6 +15,8 @@ struct jobs_owner {
 	/* jobs_stop() was called and nothing lives any more. */
 	void (*all_stopped)(void *userdata);
 	int64_t (*may_launch_ns)(void *userdata);
+	/* An operator wants that node (NULL: any other) to lead. Optional. */
+	void (*handover)(void *userdata, const char *to, const struct once_handover *handover);
 };
 
 struct job_slot;
@@ -24,18 +28,25 @@ struct jobs {
 	struct uplink *uplink;
 	struct once_loop *loop;
 	struct service_owner service_owner;
+	struct scene scene;
+	struct control control;
+	struct control_owner control_owner;
+	struct once_timer *look; /* at who is dead, outside of its own callback */
 	struct job_slot *slots;	 /* owned: present jobs, and those a reload dropped that live yet */
 	struct retired *retired; /* owned: definitions that the latter still point to */
-	struct service_term term; /* token 0: does not lead */
+	struct launch_term term; /* token 0: does not lead */
 	bool stopping;		  /* all_stopped() is owed */
 	uint64_t runs;
 };
 
 int jobs_init(struct jobs *jobs, struct config *config, const struct jobs_owner *owner,
 	struct uplink *uplink, struct once_loop *loop);
+/* Jobs of other types than service work from now on, and operators are heard. Before a term only. client is
+ * borrowed until jobs_fini(). Negative errno. */
+int jobs_connect(struct jobs *jobs, struct once_client *client);
 void jobs_fini(struct jobs *jobs);
 
-void jobs_lead(struct jobs *jobs, const struct service_term *term);
+void jobs_lead(struct jobs *jobs, const struct launch_term *term);
 /* The term was proven again. Without a term: no effect. */
 void jobs_extend(struct jobs *jobs, struct once_instant proved);
 /* all_stopped() follows, from inside when nothing lives. */

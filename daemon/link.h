@@ -13,6 +13,7 @@
 #include <once/time.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/resource.h>
 
@@ -21,6 +22,7 @@ enum {
 	LINK_RUNS_MAX = 1024,	      /* runs alive at once */
 	LINK_GROUPS_MAX = 1024,	      /* groups with a deadline at once */
 	LINK_NAME_MAX = 64,
+	LINK_SUPPLEMENTARY_MAX = 64, /* groups of a user */
 	LINK_PATH_MAX = 256,
 };
 
@@ -74,6 +76,7 @@ struct link_extend {
 enum link_launch_flags {
 	LINK_LAUNCH_ISOLATE = 1, /* own PID namespace with a fresh /proc, under a small init */
 	LINK_LAUNCH_STDIN = 2,	 /* keep standard input; else /dev/null */
+	LINK_LAUNCH_USER = 4,	 /* become uid, gid and groups, for good */
 };
 
 /* Start a command under a group's term. Refused (with the errno) without a live deadline of that
@@ -89,9 +92,13 @@ struct link_launch {
 	int64_t token;
 	uint32_t flags;
 	uint32_t argc, envc;
+	uint32_t uid, gid, n_groups;
+	uint32_t groups[LINK_SUPPLEMENTARY_MAX];
+	uint32_t reserved;
 	uint32_t strings_size;
 	char strings[];
 };
+_Static_assert(sizeof(struct link_launch) == offsetof(struct link_launch, strings), "padding");
 
 /* Stop a run, or every run of a group: SIGTERM and SIGCONT to its tree, after grace_ns (0: at once)
  * SIGKILL to it. Idempotent; a shorter grace replaces a longer one. EMPTY follows. */

@@ -106,6 +106,7 @@ int runs_launch(struct runs *runs, struct deadline *deadline, const struct link_
 	struct spawn_request request = {
 		.isolate = packet->flags & LINK_LAUNCH_ISOLATE,
 		.keep_stdin = packet->flags & LINK_LAUNCH_STDIN,
+		.user = packet->flags & LINK_LAUNCH_USER ? packet : NULL,
 		.out_fd = out_fds[0],
 		.err_fd = out_fds[1],
 		.nofile = runs->nofile,

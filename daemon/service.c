@@ -5,17 +5,11 @@
  * long as anything of its tree lives, it runs. */
 #include "daemon/service.h"
 
-#include "base/buf.h"
 #include "daemon/log.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-extern char **environ;
-
-enum { STRINGS_MAX = LINK_PACKET_MAX - 256, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
 
 static void pause_for(struct service *s, int64_t ns)
 {
@@ -25,106 +19,19 @@ static void pause_for(struct service *s, int64_t ns)
 
 /* ---- launch ---- */
 
-static void put_string(struct buf *b, const char *text)
-{
-	(void)buf_append(b, text, strlen(text) + 1);
-}
-
-static void put_variable(struct buf *b, uint32_t *count, const char *name, const char *value)
-{
-	(void)buf_printf(b, "%s=%s", name, value);
-	(void)buf_putc(b, '\0');
-	(*count)++;
-}
-
-static void put_number(struct buf *b, uint32_t *count, const char *name, int64_t value)
-{
-	(void)buf_printf(b, "%s=%lld", name, (long long)value);
-	(void)buf_putc(b, '\0');
-	(*count)++;
-}
-
-static bool is_ours(const char *variable)
-{
-	return strncmp(variable, "ONCED_", 6) == 0 || strncmp(variable, "ETCD_LOCK_", 10) == 0;
-}
-
-/* The command has no business with the daemon's password. */
-static bool is_secret(const char *variable)
-{
-	return strncmp(variable, "ETCDCTL_PASSWORD=", 17) == 0 ||
-		(strncmp(variable, "ETCDCTL_USER=", 13) == 0 && strchr(variable, ':'));
-}
-
-/* Whether the job gives the variable itself. Of two, most programs take the first. */
-static bool is_given(const struct config_job *job, const char *variable)
-{
-	size_t n = strcspn(variable, "=");
-
-	for (size_t i = 0; i < job->n_environment; i++)
-		if (strncmp(job->environment[i], variable, n) == 0 && job->environment[i][n] == '=')
-			return true;
-	return false;
-}
-
-/* Nothing of the daemon's own environment but what was named, except under onced run, which stands in
- * front of a command as env(1) does. */
-static void put_environment(struct buf *b, uint32_t *count, const struct service *s)
-{
-	const struct config *c = s->config;
-
-	if (c->inherit_environment) {
-		for (char **v = environ; v && *v; v++) {
-			if (is_ours(*v) || is_secret(*v) || is_given(s->job, *v))
-				continue;
-			put_string(b, *v);
-			(*count)++;
-		}
-	} else if (!is_given(s->job, "PATH")) {
-		put_variable(b, count, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-	}
-	for (size_t i = 0; i < s->job->n_environment; i++) {
-		put_string(b, s->job->environment[i]);
-		(*count)++;
-	}
-	put_variable(b, count, "ONCED_JOB", s->job->name);
-	put_variable(b, count, "ONCED_NODE", c->node);
-	put_variable(b, count, "ONCED_KEY", c->key);
-	put_variable(b, count, "ONCED_REASON", s->term.reason);
-	put_number(b, count, "ONCED_TOKEN", s->term.token);
-	put_number(b, count, "ONCED_RUN", (int64_t)s->run);
-	put_number(b, count, "ONCED_ATTEMPT", s->attempt);
-	put_number(b, count, "ONCED_DEADLINE", s->term.proved.boot_ns + c->timing.fence_after_ns);
-	put_variable(b, count, "ETCD_LOCK_KEY", c->key);
-	put_number(b, count, "ETCD_LOCK_REV", s->term.token);
-}
-
 static int send_launch(struct service *s)
 {
-	struct link_launch launch = {
-		.type = LINK_LAUNCH, .run = s->run, .token = s->term.token, .argc = (uint32_t)s->job->argc};
-	char directory[4096];
-	struct buf b;
-	int r;
+	struct launch launch = {.config = s->config,
+		.job = s->job,
+		.argv = s->job->argv,
+		.argc = s->job->argc,
+		.run = s->run,
+		.term = &s->term,
+		.attempt = s->attempt,
+		.reason = s->term.reason,
+		.out_fd = -1};
 
-	launch.flags = (s->job->isolate ? LINK_LAUNCH_ISOLATE : 0u) |
-		(s->config->run ? LINK_LAUNCH_STDIN : 0u);
-	if (!s->job->directory && s->config->run && !getcwd(directory, sizeof(directory)))
-		return -errno;
-	buf_init(&b, STRINGS_MAX + sizeof(launch));
-	(void)buf_append(&b, &launch, sizeof(launch));
-	put_string(&b, s->job->directory ? s->job->directory : s->config->run ? directory : "");
-	for (size_t i = 0; i < s->job->argc; i++)
-		put_string(&b, s->job->argv[i]);
-	put_environment(&b, &launch.envc, s);
-	r = buf_error(&b);
-	if (r == 0) {
-		launch.strings_size = (uint32_t)(b.size - sizeof(launch));
-		memcpy(b.data, &launch, sizeof(launch));
-		r = uplink_send(s->uplink, b.data, b.size);
-	}
-	buf_fini(&b);
-	return r;
+	return launch_send(s->uplink, &launch);
 }
 
 static void finish(struct service *s, int code)
@@ -154,7 +61,7 @@ static void launch(struct service *s)
 	}
 	log_err("launch-failed", "%s: cannot be started: %s", s->job->name,
 		r == -E2BIG ? "arguments and environment are too long" : strerror(-r));
-	finish(s, EXIT_CANNOT_RUN);
+	finish(s, launch_refused_code(r));
 }
 
 static void on_timer(void *userdata)
@@ -187,7 +94,7 @@ void service_fini(struct service *s)
 	s->timer = NULL;
 }
 
-void service_lead(struct service *s, const struct service_term *term)
+void service_lead(struct service *s, const struct launch_term *term)
 {
 	s->term = *term;
 	s->attempt = 0;
@@ -255,7 +162,7 @@ static void settle(struct service *s, int code)
 
 void service_refused(struct service *s, const struct link_refused *refused)
 {
-	int code = refused->error == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+	int code = launch_refused_code(refused->error);
 
 	if (refused->error == -ESTALE && s->term.token != 0) {
 		/* no time left under this proof; the next may give some */
@@ -273,7 +180,7 @@ void service_exited(struct service *s, const struct link_ended *ended)
 {
 	int status = ended->status;
 
-	s->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	s->code = launch_code(status);
 	if (WIFSIGNALED(status))
 		log_info("ended", "%s: killed by signal %d", s->job->name, WTERMSIG(status));
 	else

@@ -3,8 +3,7 @@
 #ifndef ONCED_SERVICE_H
 #define ONCED_SERVICE_H
 
-#include "daemon/config.h"
-#include "daemon/uplink.h"
+#include "daemon/launch.h"
 
 #include <once/loop.h>
 
@@ -32,13 +31,6 @@ struct service_owner {
 	int64_t (*may_launch_ns)(void *userdata);
 };
 
-/* The term under which a service runs. */
-struct service_term {
-	int64_t token;
-	struct once_instant proved;
-	const char *reason; /* why this node leads: ONCED_REASON */
-};
-
 struct service {
 	const struct config *config; /* borrowed */
 	const struct config_job *job; /* borrowed */
@@ -47,7 +39,7 @@ struct service {
 	struct once_loop *loop; /* borrowed */
 	struct once_timer *timer;
 	enum service_state state;
-	struct service_term term; /* token 0: may not run */
+	struct launch_term term; /* token 0: may not run */
 	uint64_t run;
 	unsigned attempt;
 	int code;	/* of the last end, as a shell gives it */
@@ -60,7 +52,7 @@ int service_init(struct service *s, const struct config *config, const struct co
 void service_fini(struct service *s);
 
 /* The term begins: run. */
-void service_lead(struct service *s, const struct service_term *term);
+void service_lead(struct service *s, const struct launch_term *term);
 /* The term was proven again: what is started from now on is told the later deadline. */
 void service_extend(struct service *s, struct once_instant proved);
 /* The term ends: stop within grace (0: now). True: it lives yet, stopped() will follow. */

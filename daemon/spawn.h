@@ -34,6 +34,7 @@ struct spawn_request {
 	bool isolate;
 	bool init; /* run under an init; isolate implies it */
 	bool keep_stdin;
+	const struct link_launch *user; /* its uid, gid and groups; NULL: stay who we are */
 	int cgroup_fd;	    /* directory of the cgroup to be born in, or -1 */
 	int out_fd, err_fd; /* standard output and error, or -1: the guardian's */
 	struct once_instant proved;

@@ -78,13 +78,19 @@ void uplink_fini(struct uplink *u)
 	u->io = NULL;
 }
 
-int uplink_send(struct uplink *u, const void *packet, size_t size)
+int uplink_send_fd(struct uplink *u, const void *packet, size_t size, int fd)
 {
-	int r = u->gone ? -EPIPE : link_send(u->fd, packet, size);
+	int fds[2] = {fd, fd};
+	int r = u->gone ? -EPIPE : link_send_fds(u->fd, packet, size, fds, fd >= 0 ? 2 : 0);
 
 	if (r < 0 && r != -EAGAIN)
 		u->gone = true;
 	return r;
+}
+
+int uplink_send(struct uplink *u, const void *packet, size_t size)
+{
+	return uplink_send_fd(u, packet, size, -1);
 }
 
 int uplink_hello(struct uplink *u, const char *instance, const char *runtime_dir)

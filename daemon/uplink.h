@@ -29,6 +29,8 @@ void uplink_fini(struct uplink *u);
 
 /* 0; -EAGAIN: full, nothing was sent; other negative errno: u->gone. */
 int uplink_send(struct uplink *u, const void *packet, size_t size);
+/* With a descriptor beside it for standard output and error, which stays the caller's; -1: none. */
+int uplink_send_fd(struct uplink *u, const void *packet, size_t size, int fd);
 
 int uplink_hello(struct uplink *u, const char *instance, const char *runtime_dir);
 int uplink_extend(struct uplink *u, const struct link_extend *extend);

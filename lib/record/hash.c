@@ -51,3 +51,13 @@ int once_hash(char out[ONCE_HASH_SIZE], const struct once_bytes *parts, size_t n
 	hex(out, sum, sizeof(sum));
 	return 0;
 }
+
+int once_sha256(char out[ONCE_HASH_SIZE], struct once_bytes data)
+{
+	unsigned char sum[(ONCE_HASH_SIZE - 1) / 2];
+
+	if (EVP_Digest(data.data, data.size, sum, NULL, EVP_sha256(), NULL) != 1)
+		return -ENOMEM;
+	hex(out, sum, sizeof(sum));
+	return 0;
+}

@@ -43,7 +43,7 @@ LAYERS = [
     (GUARDIAN, LIBC, r"once/time\.h|daemon/link\.h|daemon/log\.h|" + GUARDIAN),
     (r"daemon/agent\.c", LIBC, r"base/|once/|daemon/|ev\.h"),
     (r"daemon/config-file\.c", LIBC, r"base/|once/|daemon/|ini\.h"),
-    (r"daemon/.*", LIBC, r"base/|once/|daemon/|core/(schedule|zone|civil)\.h"),
+    (r"daemon/.*", LIBC, r"base/|once/|daemon/|core/(policy|schedule|zone|civil)\.h"),
     (r"tools/oncectl/connect\.c", LIBC, r"base/|once/|tools/oncectl/|ev\.h"),
     # Of the elector what it keeps in etcd, of the daemon how it is configured.
     (r"tools/oncectl/.*", LIBC,

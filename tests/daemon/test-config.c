@@ -7,6 +7,8 @@
 /* The least that is accepted. */
 #define ETCD "[Etcd]\nEndpoints=https://a:2379\n[Node]\nName=n1\n"
 #define JOB "[Job]\nExec=/bin/true\n"
+#define CRON JOB "Type=cron\n"
+#define MIGRATE "[Job]\nType=migrate\nDirectory=/var/lib/m\n"
 
 struct outcome {
 	int code;
@@ -178,9 +180,50 @@ static const struct refusal {
 	{ETCD, "[Service]\nExec=x\n[Job]\nExec=x\n",
 		"~/jobs.d/j.job:1: unknown section \"Service\""},
 	{ETCD, JOB "Execute=x\n", "~/jobs.d/j.job:3: Execute: unknown key in section [Job]"},
-	{ETCD, JOB "Type=cron\n", ":3: Type: Type=cron is not supported yet, expected service"},
-	{ETCD, JOB "Type=once\n", ":3: Type: Type=once is not supported yet"},
-	{ETCD, JOB "Type=deamon\n", ":3: Type: unknown type \"deamon\", expected service"},
+	{ETCD, JOB "Type=deamon\n",
+		":3: Type: unknown type \"deamon\", expected service, cron, once, steps or migrate"},
+	{ETCD, JOB "Group=mail\n",
+		":3: Group: the group \"mail\": there are no groups of their own yet, expected default"},
+	{ETCD, JOB "Schedule=@hourly\n",
+		":3: Schedule: Type=service has no such key, expected it with Type=cron only"},
+	{ETCD, JOB "Timeout=3s\n", ":3: Timeout: Type=service has no such key, expected it with Type=cron, "
+				   "once, steps, migrate only"},
+	{ETCD, JOB "User=no-such-user\n", ":3: User: there is no user no-such-user on this host"},
+	/* cron */
+	{ETCD, CRON "Schedule=@hourly\nRestart=no\n", ":5: Restart: Type=cron has no such key, expected it with Type=service"},
+	{ETCD, JOB "Type=cron\n", "j.job: Schedule: missing in section [Job], expected when to run"},
+	{ETCD, "[Job]\nType=cron\nSchedule=@hourly\n", "j.job: Exec: missing in section [Job]"},
+	{ETCD, CRON "Schedule=61 * * * *\n", ":4: Schedule: \"61\" is out of range, expected a minute, 0 to 59 (at character 1)"},
+	{ETCD, CRON "Schedule=@reboot\n", ":4: Schedule: "},
+	{ETCD, CRON "Schedule=@hourly\nTimeZone=Mars/Olympus\n", ":5: TimeZone: no time zone \"Mars/Olympus\""},
+	{ETCD, CRON "Schedule=@hourly\nTimeZone=../etc/passwd\n", ":5: TimeZone: no time zone"},
+	{ETCD, CRON "Schedule=@hourly\nOverlap=allow\n",
+		":5: Overlap: unknown policy \"allow\", expected skip, queue or replace"},
+	{ETCD, CRON "Schedule=@hourly\nMissed=some\n", "expected skip, latest or all"},
+	{ETCD, CRON "Schedule=@hourly\nOnInterrupt=probe\n",
+		":5: OnInterrupt: probe without a command, expected Probe= too"},
+	{ETCD, CRON "Schedule=@hourly\nProbe=/bin/true\n", ":5: Probe: is never asked, expected"},
+	{ETCD, CRON "Schedule=@hourly\nRetries=-1\n",
+		":5: Retries: bad number \"-1\", expected one from 0 to 1000"},
+	{ETCD, CRON "Schedule=@hourly\nRetryOn=1 256\n",
+		":5: RetryOn: bad exit code \"256\", expected 1 to 255, or timeout"},
+	{ETCD, CRON "Schedule=@hourly\nOutputTail=65K\n",
+		":5: OutputTail: bad size \"65K\", expected bytes from 0 to 65536, or 4K"},
+	{ETCD, CRON "Schedule=@hourly\nHistoryOk=0\n", ":5: HistoryOk: bad number \"0\""},
+	/* once, steps, migrate */
+	{ETCD, JOB "Type=once\nId=a/b\n", ":4: Id: bad id \"a/b\""},
+	{ETCD, "[Job]\nType=steps\n", "j.job: Step: missing in section [Job], expected name: command"},
+	{ETCD, "[Job]\nType=steps\nStep=/bin/true\n", ":3: Step: bad step \"/bin/true\", expected name:"},
+	{ETCD, "[Job]\nType=steps\nStep=a:\n", ":3: Step: the step a has no command"},
+	{ETCD, "[Job]\nType=steps\nStep=a: b\nStep=a : c\n", ":4: Step: a second step a"},
+	{ETCD, "[Job]\nType=steps\nStep=a: b\nExec=/bin/true\n",
+		":4: Exec: Type=steps has no such key, expected it with Type=service, cron, once only"},
+	{ETCD, MIGRATE, "j.job: Runner: missing in section [Job], expected a command with %f"},
+	{ETCD, "[Job]\nType=migrate\nRunner=cat %f\n", "j.job: Directory: missing in section [Job]"},
+	{ETCD, MIGRATE "Runner=/bin/cat\n", ":4: Runner: names no file, expected %f where it belongs"},
+	{ETCD, MIGRATE "Runner=/bin/cat %f %x\n", ":4: Runner: has a % that is none of %f, %n, %s, %%"},
+	{ETCD, MIGRATE "Runner=/bin/cat %f 100%\n", ":4: Runner: has a % that is none of"},
+	{ETCD, MIGRATE "Runner=cat %f\nBaseline=../x\n", ":5: Baseline: bad id \"../x\""},
 	{ETCD, JOB "Restart=sometimes\n", ":3: Restart: unknown policy \"sometimes\""},
 	{ETCD, JOB "StopGrace=3s\n", ":3: StopGrace: longer than the election's"},
 	{ETCD, JOB "RestartDelay=soon\n", ":3: RestartDelay: bad duration \"soon\""},
@@ -225,7 +268,7 @@ static void test_every_mistake_is_told(void **state)
 	load_texts(&out,
 		"[Etcd]\nEndpoints=x\n[Node]\nName=A\n[Election]\nKey=k\nProfile=p\nLeaseTTL=?"
 		"\nFoo=1\n",
-		"[Job]\nType=cron\nRestart=never\n");
+		"[Job]\nType=corn\nRestart=never\n");
 	assert_int_equal(out.code, EXIT_CONFIG_FILE);
 	assert_int_equal(out.n_lines, 9);
 	for (int line = 2; line <= 9; line++) {
@@ -352,6 +395,18 @@ static const struct acceptance {
 		"\nExec=/bin/echo \"a b\" \"c \\\" d\" \"e f\" A \xc3\xa4 %n $HOME ;\n"},
 	{ETCD, "[Job]\nShell=yes\nExec=a | b \"c\n", "\nExec=/bin/sh -c \"a | b \\\"c\"\n"},
 	{ETCD, "[Job]\nExec=/none/such\n", "# warning: Exec= cannot be run here now"},
+	{ETCD, CRON "Schedule=@hourly\n", "\nSchedule=@hourly\nTimeZone=UTC\nJitter=0s\nOverlap=skip\n"
+					   "Missed=latest\nStartingDeadline=0s\n"},
+	{ETCD, CRON "Schedule=@hourly\n", "\nOnInterrupt=skip\nProbe=\n"},
+	{ETCD, CRON "Schedule=@hourly\nRetryOn=3 timeout 1\n", "\nRetryOn=timeout 1 3\n"},
+	{ETCD, CRON "Schedule=@hourly\n", "\nRetryOn=\n"},
+	{ETCD, CRON "Schedule=@hourly\nOutputTail=1K\n", "\nOutputTail=1024\n"},
+	{ETCD, JOB "Type=once\n", "\nId=j\n"},
+	{ETCD, "[Job]\nType=steps\nStep=a :  b 'c d'\nStep=e: f\n", "\nStep=a: b \"c d\"\nStep=e: f\n"},
+	{ETCD, "[Job]\nType=steps\nStep=a: b\n", "\nOnInterrupt=rerun\n"},
+	{ETCD, "[Job]\nShell=yes\nType=steps\nStep=a: b | c\n", "\nStep=a: /bin/sh -c \"b | c\"\n"},
+	{ETCD, MIGRATE "Runner=psql -f %f\n", "\nRunner=psql -f %f\n"},
+	{ETCD, MIGRATE "Runner=psql -f %f\n", "\nOnInterrupt=hold\n"},
 	{ETCD, JOB "Environment=A=b 'C=d e'\nEnvironment=A=z TEST_SECRET NOT_SET_AT_ALL\n",
 		"# Environment= (values not shown): A C TEST_SECRET\n"},
 };
@@ -532,29 +587,40 @@ static void test_shipped_files_hold_every_default(void **state)
 	free(text);
 }
 
-static void test_shipped_job_is_good(void **state)
+/* Each type has its example, and together they show every key that a type has. */
+static void test_shipped_jobs_are_good(void **state)
 {
-	char path[512], text[8192] = "";
+	static const char *const names[] = {"service", "cron", "once", "steps", "migrate", "migrate-postgresql",
+		"logrotate"};
+	bool shown[CONFIG_KEYS_MAX] = {false};
+	char text[8192], path[512], key[64];
 	struct outcome out;
-	FILE *file;
 
-	(void)snprintf(
-		path, sizeof(path), "%s/conf/jobs.d/service.job.example", getenv("ONCED_SOURCE"));
-	file = fopen(path, "re");
-	assert_non_null(file);
-	assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
-	assert_int_equal(fclose(file), 0);
-	load_texts(&out, ETCD, text);
-	if (out.code != 0)
-		fail_msg("%s", out.errors);
-	config_free(&out.config);
-	for (size_t i = 0; i < config_job_table.n_keys; i++) {
-		char key[64];
+	for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+		FILE *file;
+		size_t size;
 
-		(void)snprintf(key, sizeof(key), "%s=", config_job_table.keys[i].name);
-		if (!strstr(text, key))
-			fail_msg("service.job.example lacks %s", key);
+		(void)snprintf(path, sizeof(path), "%s/conf/jobs.d/%s.job.example", getenv("ONCED_SOURCE"),
+			names[n]);
+		file = fopen(path, "re");
+		assert_non_null(file);
+		size = fread(text, 1, sizeof(text) - 1, file);
+		text[size] = '\0';
+		assert_int_equal(fclose(file), 0);
+		load_texts(&out, ETCD, text);
+		if (out.code != 0)
+			fail_msg("%s: %s", names[n], out.errors);
+		config_free(&out.config);
+		for (size_t i = 0; i < config_job_table.n_keys; i++) {
+			(void)snprintf(key, sizeof(key), "\n%s=", config_job_table.keys[i].name);
+			shown[i] |= strstr(text, key) != NULL;
+			(void)snprintf(key, sizeof(key), "\n#%s=", config_job_table.keys[i].name);
+			shown[i] |= strstr(text, key) != NULL;
+		}
 	}
+	for (size_t i = 0; i < config_job_table.n_keys; i++)
+		if (!shown[i])
+			fail_msg("no example shows %s=", config_job_table.keys[i].name);
 }
 
 int main(void)
@@ -571,7 +637,7 @@ int main(void)
 		cmocka_unit_test(test_other_files_beside_the_jobs_are_not_read),
 		cmocka_unit_test(test_credentials_may_show_an_acl),
 		cmocka_unit_test(test_shipped_files_hold_every_default),
-		cmocka_unit_test(test_shipped_job_is_good),
+		cmocka_unit_test(test_shipped_jobs_are_good),
 	};
 
 	(void)unsetenv("CREDENTIALS_DIRECTORY");

@@ -123,7 +123,7 @@ static void begin(struct rig *r)
 
 static void lead(struct rig *r, int64_t token)
 {
-	struct service_term term = {token, r->loop.loop.ops->now(&r->loop.loop), "elected"};
+	struct launch_term term = {token, r->loop.loop.ops->now(&r->loop.loop), "elected"};
 	jobs_lead(&r->jobs, &term);
 }
 

@@ -112,6 +112,9 @@ int once_run_id_new(char out[ONCE_RUN_ID_SIZE]);
  * 0; -ENOMEM: the digest cannot be had. */
 int once_hash(char out[ONCE_HASH_SIZE], const struct once_bytes *parts, size_t n);
 
+/* SHA-256 in hex of the data alone, as sha256sum prints it. 0; -ENOMEM: the digest cannot be had. */
+int once_sha256(char out[ONCE_HASH_SIZE], struct once_bytes data);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,49 @@
+/* What a job of Type=once, steps or migrate consists of: things done one after the other, each one
+ * time ever; and what the ledger says of each. */
+#ifndef ONCED_FLOW_ITEMS_H
+#define ONCED_FLOW_ITEMS_H
+
+#include "daemon/config.h"
+
+#include <once/ledger.h>
+
+enum { FLOW_FILE_MAX = 64 << 20, FLOW_FILES_MAX = 10000 };
+
+struct flow_item {
+	char name[ONCE_ID_MAX + 1];
+	char key[ONCE_KEY_SIZE];
+	char hash[ONCE_HASH_SIZE]; /* of what is to be done */
+	char **argv;		   /* owned when owns_argv */
+	size_t argc;
+	bool owns_argv;
+	char *path;	      /* of a file; owned */
+	struct once_run *run; /* the record; NULL: none. Owned */
+	int64_t mod_revision;
+};
+
+struct flow_items {
+	struct flow_item *items;
+	size_t n;
+	char list_hash[ONCE_HASH_SIZE]; /* of steps: of their names and commands in order */
+};
+
+/* -EINVAL: why says what is wrong with which file; -ENOMEM. */
+int flow_items_load(struct flow_items *items, const struct config *config,
+	const struct config_job *job, char *why, size_t size);
+void flow_items_free(struct flow_items *items);
+
+struct flow_item *flow_items_find(const struct flow_items *items, const char *name);
+
+/* Done, or said to have been done before. */
+static inline bool flow_item_done(const struct flow_item *item)
+{
+	return item->run &&
+	       (item->run->state == ONCE_RUN_OK || item->run->state == ONCE_RUN_SKIPPED);
+}
+
+/* The first that is not done; NULL: all are. */
+struct flow_item *flow_items_next(const struct flow_items *items);
+/* "2 of 7 are done: a, b". Returns out. */
+char *flow_items_progress(const struct flow_items *items, char *out, size_t size);
+
+#endif

@@ -1,0 +1,40 @@
+/* One job of Type=once, steps or migrate: its items are done in order, each one time ever, by
+ * whoever leads. */
+#ifndef ONCED_FLOW_H
+#define ONCED_FLOW_H
+
+#include "daemon/control.h"
+#include "daemon/flow-items.h"
+#include "daemon/work.h"
+
+struct flow {
+	const struct scene *scene;    /* borrowed */
+	const struct config_job *job; /* borrowed */
+	struct control *control;      /* borrowed */
+	struct flow_items items;
+	struct flow_item *at; /* the one that is worked on; of items */
+	struct work work;
+	struct process probe;
+	struct once_timer *timer;
+	struct once_task *task;
+	bool leading;
+	bool loaded, listed; /* in this term */
+	bool strange;	     /* a step has a record and is not in the list */
+	bool halted;	     /* until a trigger, or the next term */
+	bool go_on;	     /* a trigger: what failed or is on hold is done again */
+	bool complete;	     /* said so */
+};
+
+int flow_init(struct flow *flow, const struct scene *scene, const struct config_job *job,
+	struct control *control);
+void flow_fini(struct flow *flow);
+
+/* As those of cron.h. */
+void flow_lead(struct flow *flow);
+void flow_changed(struct flow *flow);
+bool flow_stop(struct flow *flow, int64_t grace_ns);
+bool flow_alive(const struct flow *flow);
+void flow_kill(struct flow *flow, const struct once_kill *kill);
+bool flow_packet(struct flow *flow, uint64_t run, const void *packet, uint32_t type);
+
+#endif
