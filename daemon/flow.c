@@ -13,6 +13,7 @@
 #include "daemon/log.h"
 
 #include <errno.h>
+#include <once/flow.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,6 +142,38 @@ static void list(struct flow *f)
 		again(f);
 }
 
+static void on_opened(void *userdata, int result, const char *hash, const char *message)
+{
+	struct flow *f = userdata;
+
+	f->task = NULL;
+	if (result < 0) {
+		log_warning(
+			"record", "%s: the flow cannot be opened yet: %s", f->job->name, message);
+		again(f);
+	} else if (result == ONCE_LEDGER_CHANGED) {
+		halt(f, "its list of steps is not the one that it was begun with, expected the "
+			"same, or "
+			"another Id=");
+	} else if (result == ONCE_LEDGER_DONE) {
+		f->opened = true;
+		advance(f);
+	}
+}
+
+static void open_flow(struct flow *f)
+{
+	struct once_term term = term_of(f);
+
+	if (f->job->type != CONFIG_JOB_STEPS) {
+		f->opened = true;
+		list(f);
+	} else if (once_flow_open(f->scene->records, &f->task, f->job->id, f->items.list_hash,
+			   &term, on_opened, f) < 0) {
+		again(f);
+	}
+}
+
 static void load(struct flow *f)
 {
 	char why[512];
@@ -151,7 +184,7 @@ static void load(struct flow *f)
 		return;
 	}
 	f->loaded = true;
-	list(f);
+	open_flow(f);
 }
 
 /* ---- one item -------------------------------------------------------------------------------- */
@@ -395,7 +428,7 @@ static void take_trigger(struct flow *f)
 	log_info("triggered", "%s: triggered by %s", f->job->name, trigger->trigger.by);
 	control_forget(f->control, trigger, true);
 	f->go_on = true;
-	f->halted = f->loaded = f->listed = f->complete = false;
+	f->halted = f->loaded = f->opened = f->listed = f->complete = false;
 }
 
 static void advance(struct flow *f)
@@ -416,6 +449,8 @@ static void advance(struct flow *f)
 		return;
 	if (!f->loaded)
 		load(f);
+	else if (!f->opened)
+		open_flow(f);
 	else if (!f->listed)
 		list(f);
 	else
@@ -489,7 +524,7 @@ void flow_fini(struct flow *f)
 void flow_lead(struct flow *f)
 {
 	f->leading = true;
-	f->loaded = f->listed = f->halted = f->go_on = f->complete = false;
+	f->loaded = f->opened = f->listed = f->halted = f->go_on = f->complete = false;
 	advance(f);
 }
 

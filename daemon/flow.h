@@ -18,11 +18,11 @@ struct flow {
 	struct once_timer *timer;
 	struct once_task *task;
 	bool leading;
-	bool loaded, listed; /* in this term */
-	bool strange;	     /* a step has a record and is not in the list */
-	bool halted;	     /* until a trigger, or the next term */
-	bool go_on;	     /* a trigger: what failed or is on hold is done again */
-	bool complete;	     /* said so */
+	bool loaded, opened, listed; /* in this term */
+	bool strange;		     /* a step has a record and is not in the list */
+	bool halted;		     /* until a trigger, or the next term */
+	bool go_on;		     /* a trigger: what failed or is on hold is done again */
+	bool complete;		     /* said so */
 };
 
 int flow_init(struct flow *flow, const struct scene *scene, const struct config_job *job,

@@ -343,7 +343,8 @@ static int set_record(struct work *w, const struct work_order *order)
 		*run = *order->former;
 		run->tail = (struct once_bytes){0};
 		run->output_size = 0;
-		if (!run->exited) /* else it is the next one's number already */
+		/* Of an attempt that waits to begin it is its own number already. */
+		if (run->state != ONCE_RUN_BEGUN || !run->exited)
 			run->attempt++;
 	} else {
 		*run = (struct once_run){.attempt = 1, .scheduled_ms = order->scheduled_ms};
