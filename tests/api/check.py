@@ -24,7 +24,8 @@ locale.h wchar.h wctype.h
 """.split())
 # What a pure function may need: types and memory functions.
 PURE = {"limits.h", "stdbool.h", "stddef.h", "stdint.h", "string.h", "inttypes.h"}
-TOPS = ("lib", "daemon", os.path.join("tools", "oncectl"))
+TOPS = ("lib", "daemon") + tuple(
+    os.path.join("tools", name) for name in ("oncectl", "common", "etcd-faker"))
 GUARDIAN = r"daemon/(guardian|tree|runs|spawn|deadline|link-io|notify|memory|keeper|pids)[a-z-]*\.[ch]"
 
 # First match decides: which files, which libc headers, what else.
@@ -39,12 +40,16 @@ LAYERS = [
     (r"lib/etcd/.*", LIBC, r"base/|etcd/|once/"),
     (r"lib/elect/.*", LIBC, r"base/|core/|elect/|once/"),
     (r"lib/record/hash\.c", LIBC, r"base/|record/|once/|openssl/"),
+    (r"lib/record/packed\.c", LIBC, r"base/|record/|once/|zstd\.h"),
     (r"lib/record/.*", LIBC, r"base/|core/|record/|once/|etcd/codec-object\.h"),
     (GUARDIAN, LIBC, r"once/time\.h|daemon/link\.h|daemon/log\.h|" + GUARDIAN),
     (r"daemon/agent\.c", LIBC, r"base/|once/|daemon/|ev\.h"),
     (r"daemon/config-file\.c", LIBC, r"base/|once/|daemon/|ini\.h"),
     (r"daemon/.*", LIBC, r"base/|once/|daemon/|core/(policy|schedule|zone|civil)\.h"),
     (r"tools/oncectl/connect\.c", LIBC, r"base/|once/|tools/oncectl/|ev\.h"),
+    (r"tools/etcd-faker/generate\.[ch]", PURE | {"errno.h"}, r"base/|tools/etcd-faker/"),
+    (r"tools/(common|etcd-faker)/.*", LIBC,
+     r"base/|once/|daemon/options\.h|tools/(common|etcd-faker)/|tools/oncectl/ctl\.h"),
     # Of the elector what it keeps in etcd, of the daemon how it is configured.
     (r"tools/oncectl/.*", LIBC,
      r"base/|core/|once/|elect/keys\.h|record/code\.h|daemon/(config|options|timing)\.h|tools/oncectl/"),
@@ -164,6 +169,9 @@ PLANTS = [
     (layers, "lib/other/new.c", "", "no layer"),
     (layers, "tools/oncectl/output.c", '#include "daemon/guardian.h"', "daemon/guardian.h"),
     (layers, "tools/oncectl/output.c", "#include <ev.h>", "ev.h"),
+    (layers, "lib/record/writer.c", "#include <zstd.h>", "zstd.h"),
+    (layers, "tools/etcd-faker/generate.c", "#include <time.h>", "time.h"),
+    (layers, "tools/etcd-faker/load.c", '#include "record/writer.h"', "record/writer.h"),
     (calls, "lib/base/buf.c", "void f(char *a) { strcpy(a, a); }", "strcpy"),
     (calls, "daemon/log.c", "int f(const char *a) { return atoi (a); }", "atoi"),
     (calls, "daemon/service.c", "char *(*f)(char *, const char *) = strtok;", "strtok"),

@@ -74,6 +74,7 @@ struct ctl {
 	bool json; /* format == CTL_JSON */
 	enum ctl_format format;
 	bool hex;		 /* --hex: of etcdctl's commands */
+	bool prefer_leader;	 /* for bulk work: be where etcd's leader is */
 	int64_t timeout_ns;	 /* --command-timeout: for all requests of one command; of one round
 				    where it watches */
 	const char *config_file; /* --config, or the default one when that is used */
@@ -186,6 +187,8 @@ const struct once_response *ctl_copy(struct arena *arena, const struct once_resp
 
 /* ---- output.c -------------------------------------------------------------------------------- */
 
+/* What errors begin with; "oncectl" unless another program sets it. */
+extern const char *ctl_program;
 /* "oncectl: ..." on standard error, escaped. Returns code. */
 int ctl_error(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int ctl_out_of_memory(void);

@@ -12,6 +12,8 @@
 
 enum { TEXT_MAX = 16 * 1024 };
 
+const char *ctl_program = "oncectl";
+
 int ctl_error(int code, const char *format, ...)
 {
 	char why[1024], line[2048];
@@ -22,7 +24,7 @@ int ctl_error(int code, const char *format, ...)
 	va_end(args);
 	(void)escape_line(line, sizeof(line), why, strlen(why));
 	(void)fflush(stdout);
-	fprintf(stderr, "oncectl: %s\n", line);
+	fprintf(stderr, "%s: %s\n", ctl_program, line);
 	return code;
 }
 
