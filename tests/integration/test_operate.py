@@ -1,0 +1,114 @@
+"""An operator with oncectl and real daemons with jobs: what he asks for happens, and is told."""
+import json
+import os
+import subprocess
+import time
+
+import pytest
+
+import procs
+from cluster import clean_environment, wait_for
+from conftest import describe
+from jobnode import JobGroup
+
+pytestmark = pytest.mark.parametrize("cluster", [("3.4", 3, True)], indirect=True, ids=describe)
+NAMES = ("alpha", "beta", "gamma")
+
+
+@pytest.fixture
+def jobs(cluster, tmp_path, onced):
+    """Three daemons are started by the test once their jobs are written."""
+    made = JobGroup(tmp_path, cluster, onced)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ctl(cluster, onced):
+    program = os.path.join(os.path.dirname(os.path.dirname(onced)), "tools", "oncectl", "oncectl")
+    env = dict(clean_environment(), TZ="UTC", **cluster.etcdctl_environment())
+
+    def call(*words, code=0):
+        done = subprocess.run(
+            procs.DIE_WITH_US + [os.environ.get("ONCECTL_BIN", program), *words], env=env, timeout=120,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == code, "%s: exit %d\n%s%s" % (
+            words, done.returncode, done.stdout, done.stderr)
+        return done.stdout if code == 0 else done.stdout + done.stderr
+
+    call.json = lambda *words, **more: json.loads(call("--json", *words, **more))
+    return call
+
+
+def start(jobs, ctl):
+    """All three up and known, one of them leading; its name."""
+    jobs.start(*NAMES)
+    wait_for("three nodes and a leader", lambda: len(ctl.json("status", "--no-proof")["nodes"]) == 3
+             and jobs.leader() is not None, 40, 0.2)
+    return jobs.leader().name
+
+
+def test_switchover_and_resign(jobs, ctl):
+    jobs.job("idle", Exec="/bin/sleep 1000")
+    first = start(jobs, ctl)
+    second, third = [name for name in NAMES if name != first]
+    told = ctl.json("switchover", "--to", second, "--wait", "--reason", "kernel")
+    assert (told["from"], told["to"]) == (first, second) and told["to_token"] > told["from_token"]
+    # At once again: a reservation that was followed keeps nobody from the key.
+    told = ctl.json("resign", "--wait")
+    assert told["from"] == second and told["to"] != second and told["seconds"] < 8
+    at = ctl.json("status")["revision"]
+    assert "leads already" in ctl("switchover", "--to", told["to"])
+    assert at > 0 and third in NAMES
+    terms = ctl.json("leaders")["terms"]
+    assert [t["end"] for t in terms] == [None, "handed over on request", "handed over on request"]
+    assert [t["node"] for t in terms[1:]] == [second, first]
+
+
+def test_a_switchover_at_a_moment(jobs, ctl):
+    jobs.job("idle", Exec="/bin/sleep 1000")
+    first = start(jobs, ctl)
+    begun = time.monotonic()
+    told = ctl.json("switchover", "--at", "+3s", "--wait")
+    assert time.monotonic() - begun > 2 and told["from"] == first and told["to"] != first
+
+
+def test_a_switchover_can_be_taken_back(jobs, ctl):
+    jobs.job("idle", Exec="/bin/sleep 1000")
+    first = start(jobs, ctl)
+    ctl("switchover", "--at", "+5s")
+    ctl("switchover", "--cancel")
+    time.sleep(7)
+    assert jobs.leader().name == first and len(ctl.json("leaders")["terms"]) == 1
+
+
+def test_runs_by_hand(jobs, ctl):
+    jobs.job("good", Type="cron", Schedule="@every 1d", Exec="/bin/echo done")
+    jobs.job("bad", Type="cron", Schedule="@every 1d", Exec="/bin/sh -c \"exit 7\"")
+    jobs.job("slow", Type="cron", Schedule="@every 1d", Exec="/bin/sleep 1000")
+    start(jobs, ctl)
+    run = ctl.json("trigger", "good", "--wait", "--reason", "by hand")
+    assert (run["state"], run["cause"]) == ("ok", "trigger") and run["output_tail"].strip() == "done"
+    assert "done" in ctl("runs", "good", run["moment"])
+    assert json.loads(ctl("--json", "trigger", "bad", "--wait", code=1))["exit_code"] == 7
+    assert "taken back" in ctl("trigger", "nosuch", "--wait", "--timeout", "2s", code=1)
+    ctl("trigger", "slow")
+    wait_for("slow runs", lambda: "running" in ctl("jobs"), 20, 0.2)
+    assert "it runs on" in ctl("why", "slow")
+    ctl("kill", "slow", "--reason", "stuck")
+    wait_for("its end", lambda: "an operator ended it" in ctl("why", "slow"), 20, 0.2)
+    assert "stuck" in ctl("why", "slow")
+
+
+def test_a_pause_skips_and_says_so(jobs, ctl):
+    jobs.job("tick", Type="cron", Schedule="@every 1s", Exec="/bin/true")
+    start(jobs, ctl)
+    wait_for("a run", lambda: jobs.runs("tick"), 20, 0.2)
+    ctl("pause", "tick", "--reason", "moving house")
+    wait_for("a skipped one", lambda: ctl.json("runs", "tick", "--limit", "1")[0]["state"] == "skipped", 20,
+             0.2)
+    skipped = ctl.json("runs", "tick", "--limit", "1")[0]["moment"]
+    assert "it did not run: it was paused" in ctl("why", "tick", skipped)
+    assert "moving house" in ctl("jobs")
+    ctl("resume", "tick")
+    wait_for("a run again", lambda: ctl.json("runs", "tick", "--limit", "1")[0]["state"] == "ok", 20, 0.2)
