@@ -25,7 +25,7 @@ locale.h wchar.h wctype.h
 # What a pure function may need: types and memory functions.
 PURE = {"limits.h", "stdbool.h", "stddef.h", "stdint.h", "string.h", "inttypes.h"}
 TOPS = ("lib", "daemon") + tuple(
-    os.path.join("tools", name) for name in ("oncectl", "common", "etcd-faker"))
+    os.path.join("tools", name) for name in ("oncectl", "common", "etcd-faker", "etcd-reporter"))
 GUARDIAN = r"daemon/(guardian|tree|runs|spawn|deadline|link-io|notify|memory|keeper|pids)[a-z-]*\.[ch]"
 
 # First match decides: which files, which libc headers, what else.
@@ -47,9 +47,10 @@ LAYERS = [
     (r"daemon/config-file\.c", LIBC, r"base/|once/|daemon/|ini\.h"),
     (r"daemon/.*", LIBC, r"base/|once/|daemon/|core/(policy|schedule|zone|civil)\.h"),
     (r"tools/oncectl/connect\.c", LIBC, r"base/|once/|tools/oncectl/|ev\.h"),
+    (r"tools/etcd-reporter/json\.[ch]", PURE | {"stdlib.h"}, r"base/|tools/etcd-reporter/"),
     (r"tools/etcd-faker/generate\.[ch]", PURE | {"errno.h"}, r"base/|tools/etcd-faker/"),
-    (r"tools/(common|etcd-faker)/.*", LIBC,
-     r"base/|once/|daemon/options\.h|tools/(common|etcd-faker)/|tools/oncectl/ctl\.h"),
+    (r"tools/(common|etcd-faker|etcd-reporter)/.*", LIBC,
+     r"base/|once/|daemon/options\.h|tools/(common|etcd-faker|etcd-reporter)/|tools/oncectl/ctl\.h"),
     # Of the elector what it keeps in etcd, of the daemon how it is configured.
     (r"tools/oncectl/.*", LIBC,
      r"base/|core/|once/|elect/keys\.h|record/code\.h|daemon/(config|options|timing)\.h|tools/oncectl/"),
