@@ -524,6 +524,20 @@ static int client_start(struct agent *a)
 	return r;
 }
 
+static void on_warm(void *userdata, const struct once_response *response)
+{
+	(void)userdata, (void)response;
+}
+
+/* Shaking hands with etcd takes as long as the guardian takes to make ready: both at once. */
+static void client_warm_up(struct agent *a)
+{
+	struct once_call_options options = {
+		ONCE_LANE_CONTROL, a->config.timing.request_timeout_ns};
+
+	(void)once_status(a->client, NULL, &options, on_warm, a);
+}
+
 static int agent_init(struct agent *a, int link_fd, const struct link_page *page)
 {
 	char instance[LINK_NAME_MAX];
@@ -556,7 +570,10 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 		r = uplink_hello(&a->uplink, instance, runtime_dir);
 	if (r == 0)
 		r = client_start(a);
-	return r < 0 ? r : jobs_connect(&a->jobs, a->client);
+	if (r < 0)
+		return r;
+	client_warm_up(a);
+	return jobs_connect(&a->jobs, a->client);
 }
 
 static void agent_fini(struct agent *a)

@@ -29,6 +29,7 @@ struct guardian {
 	pid_t keeper;	     /* 0: none yet; -1: there can be none */
 	bool ever_welcomed;  /* an agent got past HELLO without error */
 	bool agent_welcomed; /* the present one did */
+	bool memory_held;
 	uint32_t restarts;
 	unsigned quick_deaths; /* in a row */
 	int64_t agent_started_ns, agent_retry_ns;

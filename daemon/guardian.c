@@ -69,9 +69,12 @@ static void harden(struct guardian *g)
 	}
 }
 
-/* While the agent gets ready. */
-static void hold_memory(void)
+/* Once the agent has its answer and waits for etcd. */
+static void hold_memory(struct guardian *g)
 {
+	if (g->memory_held || !g->agent_welcomed)
+		return;
+	g->memory_held = true;
 	touch_stack();
 	memory_shed(true);
 	/* Under RLIMIT_MEMLOCK this may be refused; then the pages may be evicted, no more. */
@@ -307,6 +310,7 @@ static void guardian_loop(struct guardian *g)
 		guardian_arm(g);
 		link_flush(g);
 		look_after_keeper(g);
+		hold_memory(g);
 	}
 }
 
@@ -348,7 +352,6 @@ int guardian_run(int (*agent_main)(int link_fd, const struct link_page *page, vo
 		log_err("start", "%s", strerror(-r));
 		return 1;
 	}
-	hold_memory();
 	guardian_loop(g);
 	guardian_fini(g);
 	return g->code;
