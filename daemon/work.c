@@ -44,6 +44,17 @@ static bool is_final(struct work *w, const struct once_ledger_answer *answer, co
 	return false;
 }
 
+/* The term ends, and nothing was launched, for certain: recorded as an attempt that waits, so that whoever leads
+ * next begins it, whatever OnInterrupt= says of those that may have run. */
+static void leave_unstarted(struct work *w)
+{
+	w->run.exited = true;
+	(void)snprintf(w->run.detail, sizeof(w->run.detail), "was not started");
+	w->state = WORK_RETRYING;
+	limit(w);
+	advance(w);
+}
+
 static void on_begun(void *userdata, const struct once_ledger_answer *answer)
 {
 	struct work *w = userdata;
@@ -53,6 +64,10 @@ static void on_begun(void *userdata, const struct once_ledger_answer *answer)
 	switch (answer->result) {
 	case ONCE_LEDGER_DONE:
 		w->mod_revision = answer->mod_revision;
+		if (w->stopping) {
+			leave_unstarted(w);
+			return;
+		}
 		w->state = WORK_RUNNING;
 		process_start(&w->process, &w->launch, (size_t)w->job->output_tail);
 		if (!w->began)
@@ -250,7 +265,7 @@ static void on_process(void *userdata, struct process *process)
 		set_end(w, ONCE_RUN_OK, "");
 		end(w);
 	} else if (!result->started && result->error == -ESTALE) {
-		interrupted(w); /* the term ended before there was time for it */
+		leave_unstarted(w); /* the term ended before there was time for it */
 	} else if (!retry(w, result)) {
 		if (!result->started)
 			(void)snprintf(w->run.detail, sizeof(w->run.detail), "%s %s: %s",
@@ -413,27 +428,26 @@ bool work_stop(struct work *w, int64_t grace_ns)
 	case WORK_IDLE:
 		return false;
 	case WORK_BEGINNING:
+		if (grace_ns > 0) { /* its answer decides what is left */
+			limit(w);
+			return true;
+		}
+		break;
 	case WORK_PAUSED:
-		w->task = once_task_cancel(w->task);
-		set_timer(w, -1);
-		w->state = WORK_IDLE;
-		return false;
+		break;
 	case WORK_RUNNING:
 		if (process_stop(&w->process, grace_ns))
 			return true;
-		if (w->job->on_interrupt != POLICY_INTERRUPT_SKIP) {
-			w->state = WORK_IDLE;
-			return false;
-		}
-		(void)snprintf(w->run.detail, sizeof(w->run.detail), "was not started");
-		set_end(w, ONCE_RUN_INTERRUPTED, "term");
-		end(w);
+		leave_unstarted(w);
 		return true;
 	case WORK_RETRYING:
 	case WORK_ENDING:
 		limit(w);
 		return true;
 	}
+	w->task = once_task_cancel(w->task);
+	set_timer(w, -1);
+	w->state = WORK_IDLE;
 	return false;
 }
 
