@@ -51,7 +51,7 @@ bench:  ## measure against etcdctl and write docs/benchmarks.md; RUNS=5, CHECK=1
 	@$(MAKE) --no-print-directory build
 	@$(PYTHON) tests/bench/bench.py --onced $(BUILD)/daemon/onced --runs $(RUNS) $(if $(CHECK),--check)
 
-torture:  ## real daemons, real etcd, random faults, a judge; MINUTES=10 SEED=... ETCD=3.4|3.5 TLS=yes|no AUTH=yes NODES=3
+torture:  ## real daemons, real etcd, random faults, a judge; MINUTES=10 SEED=... ETCD=3.4|3.5|mixed TLS=yes|no AUTH=yes NODES=3
 	@tools/deps.sh build test
 	@$(MAKE) --no-print-directory build
 	@$(PYTHON) tests/torture/torture.py --build $(BUILD) --minutes $(MINUTES) --etcd $(ETCD) \

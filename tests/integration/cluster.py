@@ -90,6 +90,7 @@ class Member:
         self.url = "%s://%s" % (scheme, self.endpoint)
         self.peer_url = "%s://%s:%d" % (scheme, address, peer_port)
         self.advertised = self.peer_url  # where the others reach it
+        self.bindir = None  # where its etcd is, if not where the cluster's is
         self.process = None
         self.stopped = False
 
@@ -138,7 +139,7 @@ class Cluster:
     def spawn(self, index):
         """Start a member, on the data it has."""
         member = self.members[index]
-        command = [self._program("etcd")] + self._flags(member)
+        command = [self._program("etcd", member.bindir)] + self._flags(member)
         with open(member.log, "ab") as log:
             member.process = procs.spawn(command, self.prefix, self.detach, stdout=log, stderr=log,
                                          env=clean_environment())
@@ -195,10 +196,11 @@ class Cluster:
 
     # ---- questions
 
-    def _program(self, name):
-        path = os.path.join(self.bindir, name) if self.bindir else shutil.which(name)
+    def _program(self, name, bindir=None):
+        bindir = bindir or self.bindir
+        path = os.path.join(bindir, name) if bindir else shutil.which(name)
         if not path or not os.access(path, os.X_OK):
-            raise ClusterError("no %s in %s" % (name, self.bindir or "$PATH"))
+            raise ClusterError("no %s in %s" % (name, bindir or "$PATH"))
         return path
 
     def running(self):

@@ -164,6 +164,19 @@ def member_stop(world, chance):
         world.cluster.resume(index)
 
 
+def member_version(world, chance):
+    """A rolling change to the newer version, or back: never of the last of the older ones, after which
+    there is no way back."""
+    changed = [m for m in world.cluster.members if m.bindir]
+    member = world.cluster.members[world.member(chance)]
+    if member not in changed and len(changed) == len(world.cluster.members) - 1:
+        member = chance.choice(changed)
+    member.bindir = None if member.bindir else world.newer
+    procs.end(member.process, signal.SIGTERM, 3)
+    world.cluster.spawn(member.index)
+    yield chance.uniform(0.5, 2), "m%d, %s" % (member.index, "newer" if member.bindir else "older")
+
+
 def member_duty_cycle(world, chance):
     """Stopped for most of the time, and so slow at everything."""
     index, share = world.member(chance), chance.choice([0.5, 0.8, 0.9])
@@ -362,6 +375,7 @@ TABLE = [
     ("member: kill -9", 5, member_kill),
     ("member: SIGSTOP", 4, member_stop),
     ("member: duty cycle", 3, member_duty_cycle),
+    ("member: another version", 6, member_version),
     ("quorum loss", 3, quorum_loss),
     ("leader of etcd moved", 4, leader_move),
     ("compaction", 3, compaction),
@@ -387,7 +401,7 @@ TABLE = [
 ]
 # What a fault needs of the machine (ground.NEEDS).
 NEEDS = {cut_all: "net", cut_one: "net", cut_direction: "net", disk_stall: "disks",
-         disk_full: "mounts", read_only: "mounts", clock_step: "clock"}
+         disk_full: "mounts", read_only: "mounts", clock_step: "clock", member_version: "newer"}
 # What a peer has no part for is done to the whole of it.
 PEER = [row for row in TABLE if not row[0].startswith(("operator: deletes", "operator: overwrites",
                                                        "runtime", "kill -9 agent", "kill -9 guardian",

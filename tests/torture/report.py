@@ -199,7 +199,8 @@ def report(results, notes=(), swarm=None, mutants=None):
         "", "## Not covered", "",
         "- Slewed clocks and suspended machines: only in the simulator (`tests/sim`).",
         *([] if any(r.get("auth") for r in ours) else ["- Authentication with short-lived tokens (AUTH=yes)."]),
-        "- A change of etcd's version while it runs.",
+        *([] if any(r["etcd"] == "mixed" for r in ours) else
+          ["- A change of etcd's version while it runs (ETCD=mixed)."]),
         "- Guardian and keeper killed in one instant while a job that is not isolated has descendants that",
         "  left its session: what ends these is the service manager, which is not here."]
     return "\n".join(out)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Real daemons on real etcd, a seeded nemesis between them, and a judge who was not there.
 
-    torture.py --seed 7 --minutes 10 [--etcd 3.5] [--nodes 3] [--peer etcdctl-lock] [--out DIRECTORY]
+    torture.py --seed 7 --minutes 10 [--etcd 3.4|3.5|mixed] [--nodes 3] [--peer etcdctl-lock] [--out DIRECTORY]
     torture.py --smoke
 
 At most two faults at once; every minute everything is healed and the job has to run again within the
@@ -223,8 +223,6 @@ def run(options, directory, tls, bindir):
 
 
 def etcd_directory(version):
-    if version == "3.4":
-        return None
     done = subprocess.run([os.path.join(TOP, "tools", "etcd-versions.sh")], stdout=subprocess.PIPE,
                           text=True, timeout=300)
     if done.returncode != 0:
@@ -237,7 +235,8 @@ def arguments():
     parser.add_argument("--build", default=os.path.join(TOP, "build"))
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1, 2**31))
-    parser.add_argument("--etcd", choices=["3.4", "3.5"], default="3.4")
+    parser.add_argument("--etcd", choices=["3.4", "3.5", "mixed"], default="3.4",
+                        help="mixed: 3.4, of which members are changed to 3.5 and back")
     parser.add_argument("--nodes", type=int, default=3, choices=range(2, 9))
     parser.add_argument("--tls", choices=["yes", "no"], help="else drawn from the seed")
     parser.add_argument("--auth", choices=["yes", "no"], default="no",
@@ -290,8 +289,11 @@ def main():
     for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signo, signal.default_int_handler)
     tls = options.tls == "yes" if options.tls else random.Random(options.seed ^ 0x715).random() < 0.4
-    bindir = etcd_directory(options.etcd)
+    options.newer = etcd_directory("3.5") if options.etcd == "mixed" else None
+    bindir = etcd_directory("3.5") if options.etcd == "3.5" else None
     options.lacks = ground.survey(options.without)
+    if not options.newer:
+        options.lacks["newer"] = "one version of etcd (--etcd mixed)"
     if not os.path.exists(options.clockstep):
         options.lacks["clock"] = "no %s: built with a sanitizer" % options.clockstep
     if "isolate" in options.lacks:

@@ -222,7 +222,7 @@ class World:
         self.tail, self.nodes, self.proxies, self.spinners = Tail(self.history), {}, {}, []
         self.stalls, self.blocks, self.cluster, self.net, self.observer = {}, [], None, None, None
         self.between = None
-        self.space_is_short, self.lacks = False, options.lacks
+        self.space_is_short, self.lacks, self.newer = False, options.lacks, options.newer
         self.without_jobs, self.patience = options.without_jobs, options.patience
         self.mounts = make_mounts(self.lacks)
         try:
