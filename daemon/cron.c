@@ -1,13 +1,13 @@
 /* One job of Type=cron. See cron.h.
  *
  * Happy path: the term begins -> the job's records are listed, and what was begun and never ended
- * is decided by OnInterrupt= -> advance() asks the policy: the next instant's begin is recorded
- * together with the cursor -> work runs it -> its end is recorded -> advance() ... One record of
+ * is decided by OnInterrupt= -> cron_advance() asks the policy: the next instant's begin is recorded
+ * together with the cursor -> work runs it -> its end is recorded -> cron_advance() ... One record of
  * the schedule is on its way at a time, so that the cursor never goes back.
  *
  * Failures: etcd does not answer: the same again after a beat, until the term is over. The begin
  * finds a record: somebody has decided the instant before, it is passed over. */
-#include "daemon/cron.h"
+#include "daemon/cron-internal.h"
 
 #include "core/schedule.h"
 #include "daemon/log.h"
@@ -17,17 +17,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TRIM_EVERY = 10 };
 static const int64_t LOOK_AGAIN = 60 * ONCE_NSEC_PER_SEC; /* the time of day may be set */
-
-struct cron_left {
-	struct cron_left *next;
-	char key[ONCE_KEY_SIZE];
-	int64_t mod_revision;
-	struct once_run run;
-};
-
-static void advance(struct cron *c);
 
 static int64_t now_ns(void)
 {
@@ -37,283 +27,47 @@ static int64_t now_ns(void)
 	return ts.tv_sec * ONCE_NSEC_PER_SEC + ts.tv_nsec;
 }
 
-static void set_timer(struct cron *c, int64_t ns)
+void cron_set_timer(struct cron *c, int64_t ns)
 {
 	c->scene->loop->ops->timer_set(c->timer, ns);
 }
 
-static int64_t beat_ns(const struct cron *c)
+int64_t cron_beat_ns(const struct cron *c)
 {
 	return c->scene->config->timing.beat_interval_ns;
 }
 
-static struct once_term term_of(const struct cron *c)
+struct once_term cron_term(const struct cron *c)
 {
 	return (struct once_term){c->scene->config->key, c->scene->term->token};
 }
 
-static int make_key(
+int cron_make_key(
 	const struct cron *c, char out[ONCE_KEY_SIZE], enum once_key_kind kind, int64_t at_ms)
 {
 	return once_key_make(out, c->scene->config->prefix, kind, c->job->name, NULL, at_ms);
 }
 
-/* ---- history --------------------------------------------------------------------------------- */
+/* ---- the schedule ---------------------------------------------------------------------------- */
 
-static void on_trimmed(void *userdata, int error, int64_t deleted, const char *message)
-{
-	struct cron *c = userdata;
-
-	c->trim = NULL;
-	if (error < 0)
-		log_warning(
-			"history", "%s: old records are not deleted: %s", c->job->name, message);
-}
-
-static void recorded(struct cron *c)
-{
-	struct once_history keep = {(uint32_t)c->job->history_ok, (uint32_t)c->job->history_failed};
-	struct once_term term = term_of(c);
-
-	if (++c->untrimmed < TRIM_EVERY || c->trim || term.token == 0)
-		return;
-	c->untrimmed = 0;
-	(void)once_ledger_trim(
-		c->scene->records, &c->trim, c->job->name, &keep, &term, on_trimmed, c);
-}
-
-/* ---- what an earlier term left --------------------------------------------------------------- */
-
-static void push_left(
-	struct cron *c, const char *key, int64_t mod_revision, const struct once_run *run)
-{
-	struct cron_left *left = calloc(1, sizeof(*left)), **end = &c->left;
-
-	if (!left) {
-		log_err("takeover", "%s: out of memory: the run of %s is not decided in this term",
-			c->job->name, key);
-		return;
-	}
-	(void)snprintf(left->key, sizeof(left->key), "%s", key);
-	left->mod_revision = mod_revision;
-	left->run = *run;
-	left->run.tail = (struct once_bytes){0};
-	while (*end)
-		end = &(*end)->next;
-	*end = left;
-}
-
-static void pop_left(struct cron *c)
-{
-	struct cron_left *left = c->left;
-
-	c->left = left->next;
-	free(left);
-}
-
-static int on_row(void *userdata, const struct once_row *row)
-{
-	struct cron *c = userdata;
-	char key[ONCE_KEY_SIZE];
-
-	if (!row->run || make_key(c, key, ONCE_KEY_RUN, row->key.at_ms) < 0) {
-		log_warning("record", "%s: a record cannot be read: %s", c->job->name,
-			strerror(-row->error));
-		return 0;
-	}
-	switch (row->run->state) {
-	case ONCE_RUN_BEGUN:
-		push_left(c, key, row->mod_revision, row->run);
-		break;
-	case ONCE_RUN_OK:
-		c->failures = 0;
-		break;
-	case ONCE_RUN_FAILED:
-	case ONCE_RUN_TIMEOUT:
-		c->failures++;
-		break;
-	default:
-		break;
-	}
-	return 0;
-}
-
-static void on_listed(void *userdata, int error, int64_t revision, const char *message)
-{
-	struct cron *c = userdata;
-
-	c->list = NULL;
-	if (error < 0) {
-		log_warning("record", "%s: the records cannot be read: %s", c->job->name, message);
-		set_timer(c, beat_ns(c));
-		return;
-	}
-	c->listed = true;
-	advance(c);
-}
-
-static void list(struct cron *c)
-{
-	struct once_list wanted = {.kind = ONCE_KEY_RUN, .name = c->job->name};
-
-	if (c->list)
-		return;
-	while (c->left)
-		pop_left(c);
-	c->failures = 0;
-	if (once_ledger_list(c->scene->records, &c->list, &wanted, on_row, on_listed, c) < 0)
-		set_timer(c, beat_ns(c));
-}
-
-static void on_decided(void *userdata, const struct once_ledger_answer *answer)
-{
-	struct cron *c = userdata;
-
-	c->task = NULL;
-	if (answer->result < 0) {
-		log_warning("record", "%s: a run is not decided yet: %s", c->job->name,
-			answer->message);
-		set_timer(c, beat_ns(c));
-		return;
-	}
-	pop_left(c);
-	recorded(c);
-	advance(c);
-}
-
-static void decide(struct cron *c, enum once_run_state state, const char *reason)
-{
-	struct once_term term = term_of(c);
-	struct once_run run = c->left->run;
-
-	run.state = state;
-	run.end_ms = once_utc_now();
-	(void)snprintf(run.reason, sizeof(run.reason), "%s", reason);
-	(void)snprintf(run.closed_by, sizeof(run.closed_by), "%s", c->scene->config->node);
-	log_warning("takeover", "%s: begun on %s under token %lld and never ended: %s (%s)",
-		c->left->key, run.node, (long long)run.token, once_run_state_name(state), reason);
-	if (once_ledger_decide(c->scene->records, &c->task, c->left->key, c->left->mod_revision,
-		    &run, &term, 0, on_decided, c) < 0)
-		set_timer(c, beat_ns(c));
-}
-
-static void on_paused(void *userdata, const struct once_response *response)
-{
-	struct cron *c = userdata;
-
-	c->task = NULL;
-	if (response->error < 0)
-		log_warning("pause", "%s: the pause is not recorded yet: %s", c->job->name,
-			response->message);
-	if (c->left && response->error == 0)
-		decide(c, ONCE_RUN_LOST, "hold");
-	else
-		set_timer(c, response->error < 0 ? beat_ns(c) : 0);
-}
-
-static void pause_job(struct cron *c, const char *reason)
-{
-	log_warning("paused", "%s: paused until \"oncectl resume\": %s", c->job->name, reason);
-	if (control_pause(c->control, &c->task, c->job->name, reason, on_paused, c) < 0)
-		set_timer(c, beat_ns(c));
-}
-
-static void run_name(const struct cron *c, int64_t at_ms, char out[ONCE_KEY_SIZE])
+void cron_run_name(const struct cron *c, int64_t at_ms, char out[ONCE_KEY_SIZE])
 {
 	char moment[ONCE_UTC_SIZE];
 
 	(void)snprintf(out, ONCE_KEY_SIZE, "%s/%s", c->job->name, once_utc_format(moment, at_ms));
 }
 
-static void start_work(struct cron *c, struct work_order *order, int64_t at_ms)
+void cron_start_work(struct cron *c, struct work_order *order, int64_t at_ms)
 {
 	char name[ONCE_KEY_SIZE];
 
-	run_name(c, at_ms, name);
+	cron_run_name(c, at_ms, name);
 	order->name = name;
 	order->argv = c->job->argv;
 	order->argc = c->job->argc;
 	if (work_start(&c->work, order) < 0)
-		set_timer(c, beat_ns(c));
+		cron_set_timer(c, cron_beat_ns(c));
 }
-
-static void rerun(struct cron *c)
-{
-	struct cron_left *left = c->left;
-	struct work_order order = {.key = left->key,
-		.cause = "retry",
-		.former = &left->run,
-		.mod_revision = left->mod_revision};
-
-	log_info("takeover", "%s: begun on %s under token %lld and never ended: running it again",
-		left->key, left->run.node, (long long)left->run.token);
-	c->triggered = false;
-	c->next_cursor_s = c->cursor_s;
-	start_work(c, &order, left->run.scheduled_ms);
-	if (work_busy(&c->work))
-		pop_left(c);
-}
-
-static void start_probe(struct cron *c)
-{
-	static char name[ONCE_KEY_SIZE];
-	struct launch launch = {.config = c->scene->config,
-		.job = c->job,
-		.argv = c->job->probe,
-		.argc = c->job->n_probe,
-		.attempt = c->left->run.attempt,
-		.reason = "probe",
-		.name = name,
-		.out_fd = -1};
-
-	run_name(c, c->left->run.scheduled_ms, name);
-	process_start(&c->probe, &launch, 0);
-}
-
-/* probe: its exit code, -1: not asked yet. */
-static void settle_left(struct cron *c, int probe)
-{
-	enum policy_verdict verdict = c->left->run.exited
-					      ? POLICY_VERDICT_RERUN
-					      : policy_interrupted(c->job->on_interrupt, probe);
-	char reason[ONCE_REASON_MAX + 1], name[ONCE_KEY_SIZE];
-
-	switch (verdict) {
-	case POLICY_VERDICT_OVER:
-		decide(c, ONCE_RUN_INTERRUPTED, "no-end");
-		break;
-	case POLICY_VERDICT_RERUN:
-		rerun(c);
-		break;
-	case POLICY_VERDICT_PROBE:
-		start_probe(c);
-		break;
-	case POLICY_VERDICT_DONE:
-		decide(c, ONCE_RUN_OK, "probe");
-		break;
-	case POLICY_VERDICT_HOLD:
-		run_name(c, c->left->run.scheduled_ms, name);
-		(void)snprintf(reason, sizeof(reason), "%.180s was begun and never ended", name);
-		pause_job(c, reason);
-		break;
-	}
-}
-
-static void on_probe(void *userdata, struct process *process)
-{
-	struct cron *c = userdata;
-
-	if (!c->leading) {
-		c->scene->changed(c->scene->userdata);
-		return;
-	}
-	if (c->left && !process->result.told)
-		settle_left(c, process->result.code);
-	else
-		advance(c);
-}
-
-/* ---- the schedule ---------------------------------------------------------------------------- */
 
 static int cursor_text(const struct cron *c, int64_t at_s, char out[ONCE_CONTROL_SIZE])
 {
@@ -334,17 +88,17 @@ static void on_cursor(void *userdata, const struct once_response *response)
 	c->task = NULL;
 	if (response->error < 0 || !response->op.succeeded) {
 		c->has_cursor = false;
-		set_timer(c, beat_ns(c));
+		cron_set_timer(c, cron_beat_ns(c));
 		return;
 	}
-	advance(c);
+	cron_advance(c);
 }
 
 /* A job that is new, or whose schedule has changed, begins now: nothing before is due. */
 static void begin_cursor(struct cron *c)
 {
 	char key[ONCE_KEY_SIZE], value[ONCE_CONTROL_SIZE];
-	struct once_term term = term_of(c);
+	struct once_term term = cron_term(c);
 	struct once_compare guard = {.target = ONCE_COMPARE_CREATE,
 		.result = ONCE_EQUAL,
 		.key = once_str(term.key),
@@ -354,14 +108,14 @@ static void begin_cursor(struct cron *c)
 		.compares = &guard, .n_compares = 1, .success = &put, .n_success = 1};
 	int n = cursor_text(c, c->cursor_s, value);
 
-	if (n < 0 || make_key(c, key, ONCE_KEY_CURSOR, 0) < 0)
+	if (n < 0 || cron_make_key(c, key, ONCE_KEY_CURSOR, 0) < 0)
 		return;
 	put.key = once_str(key);
 	put.value = (struct once_bytes){value, (size_t)n};
 	c->has_cursor = true;
 	if (once_settle(c->scene->records, &c->task, &txn, 0, on_cursor, c) < 0) {
 		c->has_cursor = false;
-		set_timer(c, beat_ns(c));
+		cron_set_timer(c, cron_beat_ns(c));
 	}
 }
 
@@ -388,14 +142,14 @@ static void on_skipped(void *userdata, const struct once_ledger_answer *answer)
 	if (answer->result < 0) {
 		log_warning("record", "%s: a skipped instant is not recorded yet: %s", c->job->name,
 			answer->message);
-		set_timer(c, beat_ns(c));
+		cron_set_timer(c, cron_beat_ns(c));
 		return;
 	}
 	if (answer->result == ONCE_LEDGER_FENCED)
 		return;
 	c->cursor_s = c->next_cursor_s;
-	recorded(c);
-	advance(c);
+	cron_recorded(c);
+	cron_advance(c);
 }
 
 static void skip(struct cron *c, const struct policy_decision *d)
@@ -405,7 +159,7 @@ static void skip(struct cron *c, const struct policy_decision *d)
 		.scheduled_ms = d->instant_s * 1000,
 		.end_ms = once_utc_now()};
 	char key[ONCE_KEY_SIZE], cursor_key[ONCE_KEY_SIZE], cursor[ONCE_CONTROL_SIZE];
-	struct once_term term = term_of(c);
+	struct once_term term = cron_term(c);
 	struct once_begin begin = {.key = key,
 		.run = &run,
 		.term = &term,
@@ -424,13 +178,13 @@ static void skip(struct cron *c, const struct policy_decision *d)
 	why = control_paused(c->control, c->job->name, &until_ms);
 	if (why)
 		(void)snprintf(run.detail, sizeof(run.detail), "%s", why);
-	if (make_key(c, key, ONCE_KEY_RUN, run.scheduled_ms) < 0 ||
-		make_key(c, cursor_key, ONCE_KEY_CURSOR, 0) < 0 ||
+	if (cron_make_key(c, key, ONCE_KEY_RUN, run.scheduled_ms) < 0 ||
+		cron_make_key(c, cursor_key, ONCE_KEY_CURSOR, 0) < 0 ||
 		cursor_text(c, c->next_cursor_s, cursor) < 0)
 		return;
 	log_info("skipped", "%s: skipped, %s", key, d->reason);
 	if (once_ledger_begin(c->scene->records, &c->task, &begin, 0, on_skipped, c) < 0)
-		set_timer(c, beat_ns(c));
+		cron_set_timer(c, cron_beat_ns(c));
 }
 
 static void run_instant(struct cron *c, int64_t instant_s)
@@ -443,13 +197,13 @@ static void run_instant(struct cron *c, int64_t instant_s)
 		.cursor_key = cursor_key,
 		.cursor_value = cursor};
 
-	if (make_key(c, key, ONCE_KEY_RUN, order.scheduled_ms) < 0 ||
-		make_key(c, cursor_key, ONCE_KEY_CURSOR, 0) < 0 ||
+	if (cron_make_key(c, key, ONCE_KEY_RUN, order.scheduled_ms) < 0 ||
+		cron_make_key(c, cursor_key, ONCE_KEY_CURSOR, 0) < 0 ||
 		cursor_text(c, instant_s, cursor) < 0)
 		return;
 	c->triggered = false;
 	c->next_cursor_s = instant_s;
-	start_work(c, &order, order.scheduled_ms);
+	cron_start_work(c, &order, order.scheduled_ms);
 }
 
 static bool run_trigger(struct cron *c)
@@ -462,7 +216,7 @@ static bool run_trigger(struct cron *c)
 		return false;
 	order.scheduled_ms = trigger->trigger.scheduled_ms ? trigger->trigger.scheduled_ms
 							   : once_utc_unscheduled(once_utc_now());
-	if (make_key(c, key, ONCE_KEY_RUN, order.scheduled_ms) < 0) {
+	if (cron_make_key(c, key, ONCE_KEY_RUN, order.scheduled_ms) < 0) {
 		control_forget(c->control, trigger, true);
 		return false;
 	}
@@ -472,7 +226,7 @@ static bool run_trigger(struct cron *c)
 	(void)snprintf(c->trigger_key, sizeof(c->trigger_key), "%s", trigger->key);
 	c->next_cursor_s = c->cursor_s;
 	log_info("triggered", "%s: triggered by %s", c->job->name, trigger->trigger.by);
-	start_work(c, &order, order.scheduled_ms);
+	cron_start_work(c, &order, order.scheduled_ms);
 	return true;
 }
 
@@ -491,7 +245,7 @@ static void wait_until(struct cron *c, int64_t wake_ns, int64_t pause_until_ms)
 		ns = wake_ns - now;
 	if (pause_until_ms > 0 && pause_until_ms * ONCE_NSEC_PER_MSEC - now < ns)
 		ns = pause_until_ms * ONCE_NSEC_PER_MSEC - now;
-	set_timer(c, ns < 0 ? 0 : ns);
+	cron_set_timer(c, ns < 0 ? 0 : ns);
 }
 
 static void decide_due(struct cron *c, const char *paused, int64_t pause_until_ms)
@@ -525,7 +279,7 @@ static void decide_due(struct cron *c, const char *paused, int64_t pause_until_m
 	}
 }
 
-static void advance(struct cron *c)
+void cron_advance(struct cron *c)
 {
 	int64_t pause_until_ms = 0;
 	const char *paused;
@@ -533,7 +287,7 @@ static void advance(struct cron *c)
 	if (!c->leading || !c->control->ready || c->task || c->work.state == WORK_BEGINNING)
 		return;
 	if (!c->listed) {
-		list(c);
+		cron_list(c);
 		return;
 	}
 	if (!c->has_cursor)
@@ -542,7 +296,7 @@ static void advance(struct cron *c)
 		return;
 	paused = control_paused(c->control, c->job->name, &pause_until_ms);
 	if (!busy(c) && !paused && c->left) {
-		settle_left(c, -1);
+		cron_settle_left(c, -1);
 		return;
 	}
 	if (!busy(c) && !paused && run_trigger(c))
@@ -552,7 +306,7 @@ static void advance(struct cron *c)
 
 static void on_timer(void *userdata)
 {
-	advance(userdata);
+	cron_advance(userdata);
 }
 
 /* ---- a run's life ---------------------------------------------------------------------------- */
@@ -578,7 +332,7 @@ static void count_end(struct cron *c, enum once_run_state state)
 		return;
 	(void)snprintf(reason, sizeof(reason), "%lld failures in a row", (long long)c->failures);
 	c->failures = 0;
-	pause_job(c, reason);
+	cron_pause_job(c, reason);
 }
 
 static void on_work(void *userdata, struct work *work, enum work_event event)
@@ -599,10 +353,10 @@ static void on_work(void *userdata, struct work *work, enum work_event event)
 		break;
 	case WORK_ENDED:
 		count_end(c, work->run.state);
-		recorded(c);
+		cron_recorded(c);
 		break;
 	case WORK_LEFT: /* the guardian stopped it at a deadline, and yet the term goes on */
-		push_left(c, work->key, work->mod_revision, &work->run);
+		cron_push_left(c, work->key, work->mod_revision, &work->run);
 		break;
 	case WORK_EXISTS:
 		c->cursor_s = c->next_cursor_s > c->cursor_s ? c->next_cursor_s : c->cursor_s;
@@ -612,7 +366,7 @@ static void on_work(void *userdata, struct work *work, enum work_event event)
 	case WORK_FENCED:
 		return;
 	}
-	advance(c);
+	cron_advance(c);
 }
 
 /* ---- what the set of jobs asks --------------------------------------------------------------- */
@@ -632,7 +386,7 @@ int cron_init(struct cron *c, const struct scene *scene, const struct config_job
 	c->calendar = calendar_new(job->schedule, job->time_zone);
 	c->timer = scene->loop->ops->timer_new(scene->loop, on_timer, c);
 	if (!c->calendar || !c->timer || work_init(&c->work, scene, job, on_work, c) < 0 ||
-		process_init(&c->probe, scene, on_probe, c) < 0) {
+		process_init(&c->probe, scene, cron_on_probe, c) < 0) {
 		cron_fini(c);
 		return -ENOMEM;
 	}
@@ -645,7 +399,7 @@ void cron_fini(struct cron *c)
 	c->list = once_task_cancel(c->list);
 	c->trim = once_task_cancel(c->trim);
 	while (c->left)
-		pop_left(c);
+		cron_pop_left(c);
 	if (c->work.scene)
 		work_fini(&c->work);
 	if (c->probe.scene)
@@ -661,13 +415,13 @@ void cron_lead(struct cron *c)
 	c->leading = true;
 	c->listed = c->has_cursor = false;
 	c->since_ns = now_ns();
-	c->untrimmed = TRIM_EVERY; /* a former term may have left some */
-	list(c);
+	c->untrimmed = CRON_TRIM_EVERY; /* a former term may have left some */
+	cron_list(c);
 }
 
 void cron_changed(struct cron *c)
 {
-	advance(c);
+	cron_advance(c);
 }
 
 bool cron_alive(const struct cron *c)
@@ -681,7 +435,7 @@ bool cron_stop(struct cron *c, int64_t grace_ns)
 	c->task = once_task_cancel(c->task);
 	c->list = once_task_cancel(c->list);
 	c->trim = once_task_cancel(c->trim);
-	set_timer(c, -1);
+	cron_set_timer(c, -1);
 	(void)process_stop(&c->probe, grace_ns);
 	(void)work_stop(&c->work, grace_ns);
 	return busy(c);

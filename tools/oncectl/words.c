@@ -34,9 +34,11 @@ const char *ctl_run_reason_text(const struct once_run *run)
 	static const char *const words[][2] = {
 		{"overlap", "the run before was still going on (Overlap=)"},
 		{"missed", "no node led at that moment, and a later one stood for it (Missed=)"},
+		{"late", "a later one was due by the time it could start (Missed=)"},
 		{"deadline", "it could only have started too late (StartingDeadline=)"},
 		{"paused", "it was paused"},
 		{"replaced", "a later run took its place (Overlap=replace)"},
+		{"baseline", "it was done before onced was asked to (Baseline=)"},
 		{"dst-gap", "the local clock skipped that moment"},
 		{"no-end", "it was begun, and its node never told the end"},
 		{"probe", "Probe= decided it"},
