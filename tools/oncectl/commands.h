@@ -25,6 +25,7 @@
 	X(once)                                                                                    \
 	X(step)                                                                                    \
 	X(ids)                                                                                     \
+	X(confirm)                                                                                 \
 	X(help)
 
 #endif

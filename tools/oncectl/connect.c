@@ -38,7 +38,7 @@ int ctl_connect(struct ctl *ctl)
 		.user = c->user,
 		.password = c->password,
 		.allow_plaintext = c->allow_plaintext,
-		.prefer_leader = ctl->prefer_leader,
+		.prefer_leader = ctl->prefer_leader || (ctl->command && ctl->command->bulk),
 		.request_timeout_ns = ctl->timeout_ns,
 	};
 	const char *message = NULL;

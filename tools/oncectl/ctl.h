@@ -63,6 +63,7 @@ struct ctl_command {
 	bool timing;		  /* wants the configuration's timing, and asks etcd nothing */
 	bool etcdctl;		  /* reads its words and flags, prints and exits as etcdctl does: kv/ */
 	bool table;		  /* of those: knows -w table */
+	bool bulk;		  /* wants to be where etcd's leader is */
 	const char *summary;	  /* one line */
 	const char *details; /* lines for help COMMAND, each ending in a newline; may be NULL */
 	const struct ctl_flag *flags; /* ends with a name of NULL; may be NULL */
