@@ -124,3 +124,40 @@ int codec_encode_member_list(struct codec_request *request, bool linearizable)
 	buf_putc(out, '}');
 	return write_finish(request, 0);
 }
+
+/* ---- maintenance ----------------------------------------------------------------------------- */
+
+int codec_encode_hash_kv(struct codec_request *request, int64_t revision)
+{
+	struct buf *out = write_begin(request, CODEC_HASH_KV);
+
+	buf_putc(out, '{');
+	write_i64_unless_0(out, "revision", revision);
+	buf_putc(out, '}');
+	return write_finish(request, 0);
+}
+
+int codec_encode_alarm(struct codec_request *request, const struct once_alarm *disarm)
+{
+	static const char *const kinds[] = {
+		[ONCE_ALARM_NOSPACE] = "NOSPACE", [ONCE_ALARM_CORRUPT] = "CORRUPT"};
+	struct buf *out = write_begin(request, CODEC_ALARM);
+	int r = 0;
+
+	buf_putc(out, '{');
+	write_word(out, "action", disarm ? "DEACTIVATE" : "GET");
+	if (disarm && disarm->kind == ONCE_ALARM_NONE)
+		r = -EINVAL;
+	else if (disarm)
+		r = write_enum(
+			out, "alarm", kinds, sizeof(kinds) / sizeof(kinds[0]), (int)disarm->kind);
+	/* without it nothing is disarmed, and etcd says that all is well */
+	if (disarm && r == 0) {
+		write_name(out, "memberID");
+		buf_putc(out, '"');
+		buf_put_u64(out, disarm->member);
+		buf_putc(out, '"');
+	}
+	buf_putc(out, '}');
+	return write_finish(request, r);
+}

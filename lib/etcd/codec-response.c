@@ -266,6 +266,37 @@ static void decode_members(struct json *json, const cJSON *root, struct once_res
 		json_fail(json, -EBADMSG);
 }
 
+static void decode_hash(struct json *json, const cJSON *root, struct once_response *ret)
+{
+	int64_t hash = json_i64(json, root, "hash");
+
+	ret->hash = (uint32_t)hash;
+	ret->compact_revision = json_i64(json, root, "compact_revision");
+	if (hash < 0 || hash > UINT32_MAX)
+		json_fail(json, -EBADMSG);
+}
+
+static void decode_alarms(struct json *json, const cJSON *root, struct once_response *ret)
+{
+	const cJSON *array = json_array(json, root, "alarms"), *item;
+	struct once_alarm *alarms = json_elements(json, array, sizeof(*alarms), &ret->n_alarms);
+	size_t i = 0;
+
+	ret->alarms = alarms;
+	if (!alarms)
+		return;
+	cJSON_ArrayForEach (item, array) {
+		const char *kind = json_text(json, item, "alarm");
+
+		alarms[i].member = json_u64(json, item, "memberID");
+		if (kind && strcmp(kind, "NOSPACE") == 0)
+			alarms[i].kind = ONCE_ALARM_NOSPACE;
+		else if (kind && strcmp(kind, "CORRUPT") == 0)
+			alarms[i].kind = ONCE_ALARM_CORRUPT;
+		i++;
+	}
+}
+
 /* ---- whole answers --------------------------------------------------------------------------- */
 
 static void decode_kind(struct json *json, const cJSON *root, const struct codec_request *request,
@@ -312,6 +343,12 @@ static void decode_kind(struct json *json, const cJSON *root, const struct codec
 	case CODEC_MEMBER_LIST:
 		decode_members(json, root, response);
 		break;
+	case CODEC_HASH_KV:
+		decode_hash(json, root, response);
+		break;
+	case CODEC_ALARM:
+		decode_alarms(json, root, response);
+		break;
 	case CODEC_COMPACTION:
 	case CODEC_LEASE_REVOKE:
 		break;
@@ -326,9 +363,11 @@ static void decode_answer(struct json *json, const cJSON *root, const struct cod
 	struct codec_reply *reply)
 {
 	struct once_response *response = &reply->response;
-	struct codec_header header;
+	struct codec_header header = {0};
+	/* 3.4 answers questions about alarms without one */
+	bool bare = request->kind == CODEC_ALARM && !json_object(json, root, "header");
 
-	if (!json_header(json, root, &header))
+	if (!bare && !json_header(json, root, &header))
 		return;
 	response->cluster_id = header.cluster_id;
 	response->member_id = header.member_id;

@@ -22,6 +22,8 @@ static const char *const paths[] = {
 	[CODEC_AUTHENTICATE] = "/v3/auth/authenticate",
 	[CODEC_STATUS] = "/v3/maintenance/status",
 	[CODEC_MEMBER_LIST] = "/v3/cluster/member/list",
+	[CODEC_HASH_KV] = "/v3/maintenance/hashkv", /* not in 3.4 */
+	[CODEC_ALARM] = "/v3/maintenance/alarm",
 };
 
 void codec_request_init(struct codec_request *request, size_t max)

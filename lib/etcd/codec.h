@@ -42,6 +42,8 @@ enum codec_kind {
 	CODEC_AUTHENTICATE,
 	CODEC_STATUS,
 	CODEC_MEMBER_LIST,
+	CODEC_HASH_KV,
+	CODEC_ALARM,
 };
 
 /* ---- requests -------------------------------------------------------------------------------- */
@@ -74,6 +76,9 @@ int codec_encode_lease_list(struct codec_request *request);
 int codec_encode_authenticate(
 	struct codec_request *request, const char *user, const char *password);
 int codec_encode_status(struct codec_request *request);
+int codec_encode_hash_kv(struct codec_request *request, int64_t revision);
+/* NULL: list them. */
+int codec_encode_alarm(struct codec_request *request, const struct once_alarm *disarm);
 int codec_encode_member_list(struct codec_request *request, bool linearizable);
 
 /* One create request per range; range i gets the watch id i + 1 (0 would mean "you choose").

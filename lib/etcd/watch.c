@@ -63,7 +63,7 @@ struct once_watch {
 	struct transport_exchange *exchange;
 	struct codec_request request;
 	struct split split;
-	uint64_t raft_term;
+	uint64_t raft_term, cluster_id, member_id; /* of the latest line */
 	uint64_t stream; /* counts them, so that an old one's lines are told from a new one's */
 	struct once_instant live_since;
 	char why[256]; /* of a break that is to be told */
@@ -137,6 +137,8 @@ static bool report(struct once_watch *w, struct once_watch_report *report)
 {
 	report->received = w->client->loop->ops->now(w->client->loop);
 	report->raft_term = report->raft_term ? report->raft_term : w->raft_term;
+	report->cluster_id = w->cluster_id;
+	report->member_id = w->member_id;
 	report->message = report->message ? report->message : "";
 	w->busy = true;
 	w->fn(w->userdata, report);
@@ -160,6 +162,8 @@ static bool end(struct once_watch *w, enum once_watch_note note, int64_t revisio
 		.note = note,
 		.revision = revision,
 		.raft_term = w->raft_term,
+		.cluster_id = w->cluster_id,
+		.member_id = w->member_id,
 		.received = w->client->loop->ops->now(w->client->loop),
 		.error = error,
 		.message = text,
@@ -393,6 +397,8 @@ static bool understand(struct once_watch *w, struct codec_watch_line *line)
 			w, -EREMCHG, "the answer is of another etcd cluster than before");
 	}
 	w->raft_term = line->raft_term ? line->raft_term : w->raft_term;
+	w->cluster_id = line->cluster_id;
+	w->member_id = line->member_id;
 	if (line->raft_term && w->gen) {
 		client_note_header(w->gen, line->member_id, line->raft_term);
 	}

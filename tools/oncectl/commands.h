@@ -26,6 +26,20 @@
 	X(step)                                                                                    \
 	X(ids)                                                                                     \
 	X(confirm)                                                                                 \
+	X(txn)                                                                                     \
+	X(watch)                                                                                  \
+	X(compaction)                                                                              \
+	X(lease_grant)                                                                             \
+	X(lease_revoke)                                                                            \
+	X(lease_timetolive)                                                                        \
+	X(lease_list)                                                                              \
+	X(lease_keep_alive)                                                                        \
+	X(member_list)                                                                             \
+	X(endpoint_status)                                                                         \
+	X(endpoint_health)                                                                         \
+	X(endpoint_hashkv)                                                                         \
+	X(alarm_list)                                                                              \
+	X(alarm_disarm)                                                                            \
 	X(help)
 
 #endif

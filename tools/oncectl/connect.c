@@ -25,13 +25,14 @@ static void on_endpoint(void *userdata, const char *url, int http_version, const
 	ctl->http_version = http_version;
 }
 
-int ctl_connect(struct ctl *ctl)
+static int make_client(
+	struct ctl *ctl, const char *const *endpoints, size_t n_endpoints, struct once_client **ret)
 {
 	static const struct once_client_listener listener = {.endpoint = on_endpoint};
 	const struct config *c = &ctl->config;
 	struct once_client_config config = {
-		.endpoints = (const char *const *)c->endpoints,
-		.n_endpoints = c->n_endpoints,
+		.endpoints = endpoints,
+		.n_endpoints = n_endpoints,
 		.cacert = c->cacert,
 		.cert = c->cert,
 		.key_file = c->key_file,
@@ -42,17 +43,27 @@ int ctl_connect(struct ctl *ctl)
 		.request_timeout_ns = ctl->timeout_ns,
 	};
 	const char *message = NULL;
-	int r;
+	int r = once_client_new(ret, ctl->loop, &config, &listener, ctl, &message);
 
+	if (r < 0)
+		return ctl_error(CTL_USAGE, "%s", message && *message ? message : once_strerror(r));
+	return CTL_OK;
+}
+
+int ctl_client_of(struct ctl *ctl, const char *endpoint, struct once_client **ret)
+{
+	return make_client(ctl, &endpoint, 1, ret);
+}
+
+int ctl_connect(struct ctl *ctl)
+{
 	ctl->ev = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	ctl->loop = ctl->ev ? once_loop_ev_new(ctl->ev) : NULL;
 	if (!ctl->loop)
 		return ctl_out_of_memory();
 	ctl->began = ctl->loop->ops->now(ctl->loop);
-	r = once_client_new(&ctl->client, ctl->loop, &config, &listener, ctl, &message);
-	if (r < 0)
-		return ctl_error(CTL_USAGE, "%s", message && *message ? message : once_strerror(r));
-	return CTL_OK;
+	return make_client(ctl, (const char *const *)ctl->config.endpoints, ctl->config.n_endpoints,
+		&ctl->client);
 }
 
 void ctl_disconnect(struct ctl *ctl)

@@ -72,6 +72,28 @@ static const struct once_member *copy_members(
 	return copy;
 }
 
+static const struct once_bytes *copy_keys(
+	struct arena *arena, const struct once_bytes *keys, size_t n, bool *ok)
+{
+	struct once_bytes *copy = arena_array(arena, n, sizeof(*copy));
+
+	*ok = *ok && copy;
+	for (size_t i = 0; i < n && *ok; i++)
+		copy[i] = copy_bytes(arena, keys[i], ok);
+	return copy;
+}
+
+static const void *copy_array(
+	struct arena *arena, const void *array, size_t n, size_t size, bool *ok)
+{
+	void *copy = arena_array(arena, n, size);
+
+	*ok = *ok && copy;
+	if (*ok && n > 0)
+		memcpy(copy, array, n * size);
+	return copy;
+}
+
 const struct once_response *ctl_copy(struct arena *arena, const struct once_response *response)
 {
 	struct once_response *copy = arena_alloc(arena, sizeof(*copy));
@@ -83,10 +105,11 @@ const struct once_response *ctl_copy(struct arena *arena, const struct once_resp
 	copy->endpoint = copy_text(arena, response->endpoint, &ok);
 	copy->op.kvs = copy_kvs(arena, response->op.kvs, response->op.n_kvs, &ok);
 	copy->op.results = copy_results(arena, response->op.results, response->op.n_results, &ok);
-	copy->leases = NULL;
-	copy->n_leases = 0;
-	copy->keys = NULL;
-	copy->n_keys = 0;
+	copy->leases = copy_array(
+		arena, response->leases, response->n_leases, sizeof(*response->leases), &ok);
+	copy->keys = copy_keys(arena, response->keys, response->n_keys, &ok);
+	copy->alarms = copy_array(
+		arena, response->alarms, response->n_alarms, sizeof(*response->alarms), &ok);
 	copy->members = copy_members(arena, response->members, response->n_members, &ok);
 	copy->version = copy_text(arena, response->version, &ok);
 	copy->errors = copy_texts(arena, response->errors, response->n_errors, &ok);

@@ -80,6 +80,7 @@ struct ctl {
 				    where it watches */
 	const char *config_file; /* --config, or the default one when that is used */
 	const char *group;	 /* --group */
+	const char *endpoints_said; /* as they were given, "a:1,b:1"; NULL: in the file */
 	struct config config;	 /* connection, keys, timing. Empty for an offline command */
 	const char *leader_key;	 /* of the group */
 
@@ -128,6 +129,8 @@ int ctl_time_read(const char *text, int64_t now_ns, int64_t *ret_ns);
 
 /* 0, or the exit code after its line. */
 int ctl_connect(struct ctl *ctl);
+/* Another client, of one member alone; the caller's. 0, or the exit code after its line. */
+int ctl_client_of(struct ctl *ctl, const char *endpoint, struct once_client **ret);
 void ctl_disconnect(struct ctl *ctl);
 
 /* Calls that wait for their answer, which lives until the command's end. They are repeated until

@@ -363,16 +363,18 @@ static int parse_word(struct parser *p)
 static int parse_line(struct parser *p)
 {
 	struct ctl *ctl = p->ctl;
+	bool dashes = false;
 	int code = 0;
 
 	for (; code == 0 && p->at < p->argc; p->at++) {
 		if (strcmp(p->argv[p->at], "--") == 0) {
 			p->at++;
+			dashes = true;
 			break;
 		}
 		code = parse_word(p);
 	}
-	if (code != 0 || p->at >= p->argc)
+	if (code != 0 || !dashes)
 		return code;
 	if (ctl->command && ctl->command->takes_command)
 		ctl->command_argv = p->argv + p->at;
@@ -450,6 +452,9 @@ static int load_config(struct parser *p)
 		ctl->config_file = CONFIG_FILE_DEFAULT;
 	if (!ctl->config_file && !names_endpoints(&p->options))
 		options_set(&p->options, "--endpoints", "Etcd", "Endpoints", "127.0.0.1:2379");
+	for (size_t i = 0; i < p->options.n_settings; i++)
+		if (strcmp(p->options.settings[i].key, "Endpoints") == 0)
+			ctl->endpoints_said = p->options.settings[i].value;
 	p->options.run = true;
 	p->options.file = ctl->config_file;
 	code = config_load_client(&p->options, "oncectl", &ctl->config, stderr);

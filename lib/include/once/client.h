@@ -206,6 +206,13 @@ struct once_member {
 	bool is_learner;
 };
 
+enum once_alarm_kind { ONCE_ALARM_NONE, ONCE_ALARM_NOSPACE, ONCE_ALARM_CORRUPT };
+
+struct once_alarm {
+	uint64_t member;
+	enum once_alarm_kind kind;
+};
+
 struct once_response {
 	int error;		   /* 0 or a negative errno of the table above */
 	enum once_outcome outcome;
@@ -239,6 +246,12 @@ struct once_response {
 	bool is_learner;
 	const char *const *errors; /* alarms and "no leader", as etcd words them */
 	size_t n_errors;
+	/* hash of the keys and their history */
+	uint32_t hash;
+	int64_t compact_revision; /* from which on it counts; -1: nothing was compacted */
+	/* alarms that are raised */
+	const struct once_alarm *alarms;
+	size_t n_alarms;
 };
 
 typedef void once_done_fn(void *userdata, const struct once_response *response);
@@ -277,6 +290,20 @@ int once_status(struct once_client *client, struct once_call **ret_call,
 	const struct once_call_options *options, once_done_fn *done, void *userdata);
 int once_member_list(struct once_client *client, struct once_call **ret_call,
 	const struct once_call_options *options, bool linearizable, once_done_fn *done, void *userdata);
+
+/* The hash over keys, values and history up to revision (0: the latest) of the member that answers:
+ * members that agree have the same. etcd 3.4 has it not on its gateway: -EBADMSG. Source: etcd's
+ * HashKV. Since 0.1. */
+int once_hash_kv(struct once_client *client, struct once_call **ret_call,
+	const struct once_call_options *options, int64_t revision, once_done_fn *done, void *userdata);
+/* response->alarms: all that are raised. Since 0.1. */
+int once_alarm_list(struct once_client *client, struct once_call **ret_call,
+	const struct once_call_options *options, once_done_fn *done, void *userdata);
+/* Ends one alarm of one member; one that is not raised is no error. -EINVAL: no such kind. Since
+ * 0.1. */
+int once_alarm_disarm(struct once_client *client, struct once_call **ret_call,
+	const struct once_call_options *options, const struct once_alarm *alarm, once_done_fn *done,
+	void *userdata);
 
 /* A txn whose guard is false must come back without success, and a true one with it; anything else
  * means that this client and this server do not understand each other, and no guard protects:
@@ -336,6 +363,7 @@ struct once_watch_report {
 	const struct once_event *events;
 	size_t n_events;
 	int64_t revision;	  /* of the answer's header; COMPACTED: the compact revision */
+	uint64_t cluster_id, member_id; /* of the header; 0: not told */
 	uint64_t raft_term;
 	struct once_instant received;
 	int error;

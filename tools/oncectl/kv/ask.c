@@ -82,6 +82,12 @@ static int start(
 		return once_member_list(client, ret_call, &options, q->flag, on_done, w);
 	case KV_STATUS:
 		return once_status(client, ret_call, &options, on_done, w);
+	case KV_HASH:
+		return once_hash_kv(client, ret_call, &options, q->number, on_done, w);
+	case KV_ALARMS:
+		return once_alarm_list(client, ret_call, &options, on_done, w);
+	case KV_DISARM:
+		return once_alarm_disarm(client, ret_call, &options, q->alarm, on_done, w);
 	}
 	return -EINVAL;
 }

@@ -10,7 +10,8 @@
 #ifndef ONCECTL_KV_KV_H
 #define ONCECTL_KV_KV_H
 
-#include "base/buf.h"
+#include <stdio.h>
+
 #include "tools/oncectl/ctl.h"
 
 /* "Error: ..." on standard error, as etcdctl words it. Returns code. */
@@ -31,6 +32,9 @@ enum kv_kind {
 	KV_LEASE_LIST,
 	KV_MEMBERS,
 	KV_STATUS,
+	KV_HASH,
+	KV_ALARMS,
+	KV_DISARM,
 };
 
 struct kv_request {
@@ -39,6 +43,7 @@ struct kv_request {
 	const struct once_txn *txn;
 	int64_t number; /* revision, TTL in seconds */
 	int64_t lease;
+	const struct once_alarm *alarm;
 	bool flag;		    /* physical, keys, linearizable */
 	struct once_client *client; /* NULL: the command's */
 };
@@ -75,6 +80,7 @@ bool kv_take_line(struct ctl *ctl, const struct ctl_command *command, char **wor
 /* ---- the commands' requests, for txn --------------------------------------------------------- */
 
 extern const struct ctl_command ctl_command_get, ctl_command_put, ctl_command_del;
+extern const char kv_put_words[]; /* what put says when it lacks some */
 /* 0, or the exit code after its line. */
 int kv_get_op(struct ctl *ctl, struct once_op *op);
 int kv_put_op(struct ctl *ctl, struct once_op *op);
@@ -88,6 +94,7 @@ void kv_put_raw(struct once_bytes bytes);
 void kv_put_hex(struct once_bytes bytes);
 /* Go's %q. */
 void kv_put_quoted(struct once_bytes bytes);
+void kv_write_quoted(FILE *out, struct once_bytes bytes);
 
 /* The answer of a get, put or del, or of a txn. Returns CTL_OK. */
 int kv_print_op(struct ctl *ctl, const struct once_response *response);
@@ -119,5 +126,14 @@ void kv_json_header(struct kv_json *json, const char *name, const struct once_re
 void kv_json_header_fields(struct kv_json *json, const struct once_response *response);
 void kv_json_kv(struct kv_json *json, const char *name, const struct once_kv *kv);
 void kv_json_op(struct kv_json *json, const struct once_op_result *op);
+
+/* table.c: columns as many as heads, which end with NULL; cells row by row. */
+struct kv_table {
+	const char *const *heads;
+	const char **cells;
+	size_t n_cells;
+};
+/* -w table, or, when not, -w simple: cells with ", " between. */
+void kv_table_print(struct ctl *ctl, const struct kv_table *table);
 
 #endif

@@ -89,41 +89,46 @@ static bool is_print(uint32_t c)
 	return locale && iswprint_l((wint_t)c, locale) && !is_go_secret(c);
 }
 
-static void put_rune(uint32_t c)
+static void put_rune(FILE *out, uint32_t c)
 {
 	static const char letters[] = "\a\b\f\n\r\t\v", names[] = "abfnrtv";
 	const char *known = c && c < ' ' ? strchr(letters, (int)c) : NULL;
 
 	if (known)
-		printf("\\%c", names[known - letters]);
+		fprintf(out, "\\%c", names[known - letters]);
 	else if (c < ' ' || c == 0x7f)
-		printf("\\x%02x", c);
+		fprintf(out, "\\x%02x", c);
 	else if (c < 0x10000)
-		printf("\\u%04x", c);
+		fprintf(out, "\\u%04x", c);
 	else
-		printf("\\U%08x", c);
+		fprintf(out, "\\U%08x", c);
 }
 
-void kv_put_quoted(struct once_bytes bytes)
+void kv_write_quoted(FILE *out, struct once_bytes bytes)
 {
 	const char *at = bytes.data, *end = at + bytes.size;
 
-	putchar('"');
+	putc('"', out);
 	while (at < end) {
 		uint32_t c;
 		size_t n = utf8_next(at, (size_t)(end - at), &c);
 
 		if (n == 0)
-			printf("\\x%02x", (unsigned char)*at);
+			fprintf(out, "\\x%02x", (unsigned char)*at);
 		else if (c == '"' || c == '\\')
-			printf("\\%c", *at);
+			fprintf(out, "\\%c", *at);
 		else if (is_print(c))
-			(void)fwrite(at, 1, n, stdout);
+			(void)fwrite(at, 1, n, out);
 		else
-			put_rune(c);
+			put_rune(out, c);
 		at += n ? n : 1;
 	}
-	putchar('"');
+	putc('"', out);
+}
+
+void kv_put_quoted(struct once_bytes bytes)
+{
+	kv_write_quoted(stdout, bytes);
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */

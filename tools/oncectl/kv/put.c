@@ -10,7 +10,7 @@
 
 enum { VALUE_MAX = 8 * 1024 * 1024 }; /* above what any etcd takes, which then says so itself */
 
-static const char *const WORDS = "put command needs 1 argument and input from stdin or 2 arguments";
+const char kv_put_words[] = "put command needs 1 argument and input from stdin or 2 arguments";
 
 static int read_value(struct ctl *ctl, struct once_bytes *ret)
 {
@@ -28,7 +28,7 @@ static int read_value(struct ctl *ctl, struct once_bytes *ret)
 	}
 	/* nothing at all is a mistake more often than a wish; "" is a value */
 	if (r < 0 || n == 0)
-		return kv_error(CTL_BAD_ARGS, "%s", WORDS);
+		return kv_error(CTL_BAD_ARGS, "%s", kv_put_words);
 	if (n > VALUE_MAX)
 		return kv_error(CTL_FAILED,
 			"standard input: more than %d bytes, which etcd refuses", VALUE_MAX);
@@ -58,7 +58,7 @@ int kv_put_op(struct ctl *ctl, struct once_op *op)
 		.ignore_lease = ctl_flag(ctl, "--ignore-lease"),
 	};
 	if (ctl->n_words == 0)
-		return kv_error(CTL_BAD_ARGS, "%s", WORDS);
+		return kv_error(CTL_BAD_ARGS, "%s", kv_put_words);
 	op->key = once_str(ctl->words[0]);
 	if (op->ignore_value && ctl->n_words > 1)
 		return kv_error(CTL_BAD_ARGS,
