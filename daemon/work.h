@@ -8,8 +8,8 @@
  *
  * A record of a failed attempt whose next one waits is "begun" with an exit code in it, so that a
  * successor knows that nothing of it lives and goes on with the retries. Nothing is launched before
- *its begin is acknowledged. Records that are not acknowledged are sent again as long as the term
- *lasts. */
+ * its begin is acknowledged. Records that are not acknowledged are sent again as long as the term
+ * lasts. */
 #ifndef ONCED_WORK_H
 #define ONCED_WORK_H
 

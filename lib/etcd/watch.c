@@ -5,12 +5,12 @@
  *
  * - One POST carries a create request per range; each range has its own next revision, so a stream
  *   that resumes on another endpoint sends nothing twice and skips nothing. What was seen already
- *is dropped once more here.
+ * is dropped once more here.
  * - Events are reported when their revisions are whole: a fragmented answer is collected until a
  *   line ends on the border of a revision.
  * - The end of the stream is a break, whatever its status: etcd ends watches with success, too.
  * - Only refusals are final: compacted, not permitted, not understood. A refused token logs in
- *anew, once per stream that came to life.
+ * anew, once per stream that came to life.
  *
  * Failures: silence_ns without a line (a stopped member says nothing, its kernel goes on
  * acknowledging), and no confirmation in the client's request timeout, are breaks. Waiting before a

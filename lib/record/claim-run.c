@@ -1,13 +1,13 @@
 /* The runner of a claim: how it becomes one, proves it, stops, ends.
  *
  *	GRANT -> a lease -> BEGIN -> record and life written in one txn -> PROVE -> RUN -> END ->
- *done
+ * done
  *
  * The proof is a txn guarded by both keys being those that were written; it deletes a key that does
- *not exist, so it goes through etcd's log and leaves nothing. Only after a proof the lease is kept
- *alive. No answer changes nothing: the deadline stands. A proof that is refused, or none for four
- *fifths of live_ms: stop; the last fifth is for killing. Losing the life key is losing the claim,
- *also when etcd dropped it by mistake. */
+ * not exist, so it goes through etcd's log and leaves nothing. Only after a proof the lease is kept
+ * alive. No answer changes nothing: the deadline stands. A proof that is refused, or none for four
+ * fifths of live_ms: stop; the last fifth is for killing. Losing the life key is losing the claim,
+ * also when etcd dropped it by mistake. */
 #include "record/claim.h"
 
 #include <errno.h>

@@ -6,7 +6,7 @@
  *	     -> begun, its runner is gone for long -> JUDGE -> DONE, or claim_take()
  *
  * The watch only wakes; what counts is read, record and life in one txn. An etcd that does not
- *answer is asked again until settle_timeout_ns are over. */
+ * answer is asked again until settle_timeout_ns are over. */
 #include "record/claim.h"
 #include "record/code.h"
 

@@ -2,11 +2,11 @@
  *
  *	takes wait in order -> pump(): from the block, then from the spare one
  *				    -> neither has them: fetch a block that has enough for all who
- *wait
+ * wait
  *			    -> the spare is fetched when half of the block is used
  *
  * A number is given out after its block is the caller's in etcd, never before. A fetch that fails
- *is told to all who wait; the next take tries again. */
+ * is told to all who wait; the next take tries again. */
 #include "record/records.h"
 
 #include <errno.h>

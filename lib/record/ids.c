@@ -4,9 +4,9 @@
  *		     -> another's -> SWAP from what the failure branch shows
  *
  * A swap whose answer is lost is settled by sending it again: then the branch shows our bytes, or
- *another's. If another's, ours may have been before it or never: its numbers are given up, so there
- *is a gap and never a duplicate. The bytes hold a random id, so two allocators never write the
- *same. */
+ * another's. If another's, ours may have been before it or never: its numbers are given up, so there
+ * is a gap and never a duplicate. The bytes hold a random id, so two allocators never write the
+ * same. */
 #include "record/code.h"
 #include "record/records.h"
 

@@ -4,7 +4,7 @@
  *		     -> unknown, or nobody there -> AWAIT_TIME -> AWAIT_ANSWER with the same bytes
  *
  * The class of an answer is that of one attempt: after one that is unknown the whole stays unknown
- *until an answer of a branch tells, whatever refusals come later. */
+ * until an answer of a branch tells, whatever refusals come later. */
 #include "record/records.h"
 
 #include "base/arena.h"

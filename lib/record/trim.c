@@ -3,8 +3,8 @@
  *	list -> which are too many -> delete them in batches, guarded -> done()
  *
  * Each delete compares the leader's key and the revision that was read, as every write of a leader:
- *a predecessor's clean-up that comes late must not reach what its successor wrote. A batch that is
- *refused because a record changed meanwhile ends the trim; the next one sees it. */
+ * a predecessor's clean-up that comes late must not reach what its successor wrote. A batch that is
+ * refused because a record changed meanwhile ends the trim; the next one sees it. */
 #include "record/records.h"
 
 #include <errno.h>

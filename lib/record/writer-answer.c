@@ -2,10 +2,10 @@
  *
  *	applied, compares held		confirmed, all
  *	applied, a compare was false	the same txn again, with a branch that reads every key;
- *then: fence is another	fenced, all but those that are found and ours key found, ours
- *confirmed key found, foreign	duplicate not found		goes again, without the others too
- *large, too many, twice	split in halves; one alone is refused nobody reached, no time
- *again after a pause, until its time is up
+ * then: fence is another	fenced, all but those that are found and ours key found, ours
+ * confirmed key found, foreign	duplicate not found		goes again, without the others too
+ * large, too many, twice	split in halves; one alone is refused nobody reached, no time
+ * again after a pause, until its time is up
  *	unknown				the same, and from then on every answer is examined
  *	anything else			refused; unknown, if an earlier attempt was
  *

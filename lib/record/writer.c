@@ -8,7 +8,7 @@
  * - What was split waits in front, so that nothing is overtaken for long.
  *
  * Failures: all decided in writer-answer.c. The callback may free the writer; then it is only
- *marked dead, and freed when the callback returns. */
+ * marked dead, and freed when the callback returns. */
 #include "record/writer.h"
 
 #include <errno.h>

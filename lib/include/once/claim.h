@@ -1,8 +1,8 @@
 /* Doing something once in a cluster without being its leader: `oncectl once` and `oncectl step`.
- *Since 0.1.
+ * Since 0.1.
  *
  * Any number of claimants of one key, at any time and anywhere: one of them runs the thing, all get
- *its record. The first to create the record runs; the others watch it until it has an end.
+ * its record. The first to create the record runs; the others watch it until it has an end.
  *
  *	absent	      -> mine: on_run() ... once_claim_end() -> on_done(RAN)
  *	ended	      -> on_done(FOUND)
@@ -10,15 +10,15 @@
  *	begun, dead   -> decided as on_interrupt says: FOUND "interrupted", or mine again: on_run()
  *
  * Whether a runner lives is told by a key on its lease, beside the record, and by a guarded write
- *every sixth of live_ms, as a leader's beat. The runner must end its work live_ms after the last
- *proof was sent (on_stop() comes then; a process that may be stopped itself needs a guard outside,
- *such as a PDEATHSIG and a timer of the kernel). Whoever takes over has seen that key gone for
- *live_ms and a tenth, so the two never overlap as long as clocks run within a tenth of each other.
- *What a dead runner had done by then, nobody knows: a record that says "interrupted" is exactly
- *that.
+ * every sixth of live_ms, as a leader's beat. The runner must end its work live_ms after the last
+ * proof was sent (on_stop() comes then; a process that may be stopped itself needs a guard outside,
+ * such as a PDEATHSIG and a timer of the kernel). Whoever takes over has seen that key gone for
+ * live_ms and a tenth, so the two never overlap as long as clocks run within a tenth of each other.
+ * What a dead runner had done by then, nobody knows: a record that says "interrupted" is exactly
+ * that.
  *
  * A record begun under a leader's term (token not 0) is that leader's and its successor's to
- *decide: a claimant only waits for its end. */
+ * decide: a claimant only waits for its end. */
 #ifndef ONCE_CLAIM_H
 #define ONCE_CLAIM_H
 

@@ -1,9 +1,9 @@
 /* Flows: steps that are done one after the other, each once, resuming after the last that is done.
- *Since 0.1.
+ * Since 0.1.
  *
  * A step is a record of the ledger under ONCE_KEY_STEP. Beside them the flow remembers which list
- *of steps it was opened with: going on with another list would be neither the old flow nor the new
- *one.
+ * of steps it was opened with: going on with another list would be neither the old flow nor the new
+ * one.
  *
  *	once_flow_open(list's hash)	 -> DONE, or CHANGED
  *	once_ledger_list(steps of it)	 -> which are done

@@ -1,13 +1,13 @@
 /* Numbers that are given out once in the whole cluster. Since 0.1.
  *
  * P/ids/<name> holds the next free number; a block is taken by moving it on with compare-and-swap.
- *Any number of allocators at once; no leader needed. Numbers start at 1. Gaps there are: what is
- *left of a block when its holder ends, and each block whose taking had no answer. Duplicates there
- *are never, as long as the key is not deleted or set back by hand.
+ * Any number of allocators at once; no leader needed. Numbers start at 1. Gaps there are: what is
+ * left of a block when its holder ends, and each block whose taking had no answer. Duplicates there
+ * are never, as long as the key is not deleted or set back by hand.
  *
  *	once_ids_alloc()	one block, straight from etcd
  *	once_ids_new(), once_ids_take()	from a block in memory; the next one is fetched when half is
- *used */
+ * used */
 #ifndef ONCE_IDS_H
 #define ONCE_IDS_H
 

@@ -1,22 +1,22 @@
 /* The ledger: a record of each run, written before it starts and again when it has ended. Since
- *0.1.
+ * 0.1.
  *
  * Exactly one record per key decides who does a thing: a job's run at a moment, an id that is done
- *once ever, a step of a flow. A record that was begun and never ended stands for an honest "nobody
- *knows": whoever leads next decides it by the job's policy.
+ * once ever, a step of a flow. A record that was begun and never ended stands for an honest "nobody
+ * knows": whoever leads next decides it by the job's policy.
  *
  *	begin	 create(leader)==token, the key is absent -> record "begun" (or "skipped")
  *	end	 the record is the one I began		  -> "ok" "failed" "timeout", and results
  *	decide	 create(leader)==token, the record is the one I read -> "interrupted" "lost" "ok",
- *or "begun" again with the next attempt
+ * or "begun" again with the next attempt
  *
  * The end is guarded by the record alone: what is done is done, even if leadership ended meanwhile;
- *who came later and decided has changed the record, and the late end is refused.
+ * who came later and decided has changed the record, and the late end is refused.
  *
  * Every write is sent again, the same, until its outcome is known or its time is up: a request that
  * timed out may have been applied, and only its own compare can tell. Rules of callbacks as in
  * <once/client.h>: exactly one, never from inside the start, never after the cancel, deadlines
- *always. */
+ * always. */
 #ifndef ONCE_LEDGER_H
 #define ONCE_LEDGER_H
 

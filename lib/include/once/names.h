@@ -3,17 +3,17 @@
  * Everything lies under one prefix (default "/onced"):
  *
  *	P/run/<job>/<moment>	   a run of a job, for one scheduled or triggered moment
- *<once/ledger.h> P/once/<id>		   something done one time ever
- *<once/ledger.h> P/step/<flow>/<step>	   a step of a flow
- *<once/ledger.h> P/live/once/<id> ...	   who runs that without being a leader lives
- *<once/claim.h> P/flow/<flow>		   which list of steps the flow has
- *<once/flow.h> P/ids/<name>		   numbers given out
- *<once/ids.h> P/job/<job>/next	   up to where the schedule is decided
- *<once/control.h> P/job/<job>/pause P/pause  an operator's pause
- *<once/control.h> P/trigger/<job>/<id>	   an operator wants a run
- *<once/control.h> P/kill/<job>/<moment>	   an operator wants a run to end
- *<once/control.h> P/g/<group>/handover	   an operator wants another leader
- *<once/control.h>
+ * <once/ledger.h> P/once/<id>		   something done one time ever
+ * <once/ledger.h> P/step/<flow>/<step>	   a step of a flow
+ * <once/ledger.h> P/live/once/<id> ...	   who runs that without being a leader lives
+ * <once/claim.h> P/flow/<flow>		   which list of steps the flow has
+ * <once/flow.h> P/ids/<name>		   numbers given out
+ * <once/ids.h> P/job/<job>/next	   up to where the schedule is decided
+ * <once/control.h> P/job/<job>/pause P/pause  an operator's pause
+ * <once/control.h> P/trigger/<job>/<id>	   an operator wants a run
+ * <once/control.h> P/kill/<job>/<moment>	   an operator wants a run to end
+ * <once/control.h> P/g/<group>/handover	   an operator wants another leader
+ * <once/control.h>
  *
  * No function here keeps state or asks anybody. */
 #ifndef ONCE_NAMES_H
