@@ -36,7 +36,7 @@ static int number(const char **at)
 {
 	int value = 0, n = 0;
 
-	for (; **at >= '0' && **at <= '9'; (*at)++, n++)
+	for (; **at >= '0' && **at <= '9' && n <= 4; (*at)++, n++)
 		value = value * 10 + (**at - '0');
 	return n > 0 && n <= 4 ? value : -1;
 }
