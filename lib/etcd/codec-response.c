@@ -359,6 +359,13 @@ static void decode_kind(struct json *json, const cJSON *root, const struct codec
 	}
 }
 
+/* Of these etcd always says at which revision. Without it a writer would not know what it wrote. */
+static bool has_revision(enum codec_kind kind)
+{
+	return kind == CODEC_RANGE || kind == CODEC_PUT || kind == CODEC_DELETE_RANGE ||
+	       kind == CODEC_TXN;
+}
+
 static void decode_answer(struct json *json, const cJSON *root, const struct codec_request *request,
 	struct codec_reply *reply)
 {
@@ -369,6 +376,8 @@ static void decode_answer(struct json *json, const cJSON *root, const struct cod
 
 	if (!bare && !json_header(json, root, &header))
 		return;
+	if (has_revision(request->kind) && header.revision <= 0)
+		json_fail(json, -EBADMSG);
 	response->cluster_id = header.cluster_id;
 	response->member_id = header.member_id;
 	response->revision = header.revision;

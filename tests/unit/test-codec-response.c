@@ -490,6 +490,8 @@ static void test_what_is_no_answer_of_etcd_is_rejected(void **state)
 		"{\"code\":5, \"message\":\"etcdserver: requested lease not found\"}",
 		"{\"header\":{\"cluster_id\":\"-1\"}}",
 		"{\"header\":{\"revision\":\"x\"}}",
+		"{\"header\":{\"cluster_id\":\"1\",\"member_id\":\"2\",\"raft_term\":\"3\"}}",
+		"{\"header\":{\"cluster_id\":\"1\",\"revisiom\":\"2\"}}",
 		"{" H34 ",\"kvs\":[1]}",
 		"{" H34 ",\"kvs\":[null]}",
 		"{" H34 ",\"kvs\":{}}",
