@@ -32,8 +32,11 @@ def dumps(node):
 
 
 def wait_dumps(node, number, seconds=4):
-    wait_for("%d dumps" % number, lambda: len(dumps(node)) == number, seconds)
-    found = dumps(node)
+    def whole():
+        """One that is being written has another name until it is whole."""
+        found = dumps(node)
+        return found if len(found) == number and not any(x.endswith(".new") for x in found) else None
+    found = wait_for("%d dumps" % number, whole, seconds)
     assert [os.path.splitext(path)[1] for path in found] == [".events", ".1", ".2", ".3"][:number]
     for path in found:
         assert os.stat(path).st_mode & 0o7777 == 0o600, path
