@@ -98,10 +98,15 @@ class Client:
 
     def send(self, *words):
         """The number of the command, to be given to wait()."""
-        self.process.stdin.write(" ".join(str(w) for w in words) + "\n")
+        return self.send_together(words)[0]
+
+    def send_together(self, *commands):
+        """As send(), each read before anything is answered: they arrive in one piece."""
+        text = "".join(" ".join(str(w) for w in words) + "\n" for words in commands)
+        self.process.stdin.write(text)
         self.process.stdin.flush()
-        self.n += 1
-        return self.n
+        self.n += len(commands)
+        return range(self.n - len(commands) + 1, self.n + 1)
 
     def wait(self, n, seconds=10):
         return self.until(lambda: self.answers.get(n), seconds)

@@ -148,8 +148,7 @@ def test_a_cancelled_call_is_never_heard_of(cluster):
     with Client.on(cluster) as client:
         client.ok("get", "k")
         for _ in range(50):
-            n = client.send("put", "k", "v")
-            client.send("cancel")
+            n, _ = client.send_together(("put", "k", "v"), ("cancel",))
             assert client.ok("get", "k") and n not in client.answers
 
 
