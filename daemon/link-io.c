@@ -64,9 +64,11 @@ ssize_t link_receive(int fd, void *buf, size_t size, int ret_fds[2])
 	ssize_t n;
 
 	ret_fds[0] = ret_fds[1] = -1;
+	/* ECONNRESET is told once, and before what is still to be read: the other end has closed with
+	 * something of ours unread. Its last word counts. */
 	do
 		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
 		return -errno;
 	head = CMSG_FIRSTHDR(&msg);

@@ -332,6 +332,24 @@ static void test_agent_that_ends_before_hello_ends_the_daemon(struct world *w)
 	CHECK(guardian_end(w) == 78);
 }
 
+static void test_last_word_of_an_agent_that_read_nothing(struct world *w)
+{
+	struct puppet_packet mute = {.type = PUPPET_MUTE, .value = 1};
+	struct link_hello packet = {.type = LINK_HELLO};
+
+	world_start(w);
+	say(w, &mute, sizeof(mute));
+	strcpy(packet.instance, w->instance);
+	strcpy(packet.runtime_dir, w->dir);
+	say(w, &packet, sizeof(packet));
+	sleep_ms(100); /* WELCOME is in its queue, and stays there */
+	(void)kill(w->guardian, SIGSTOP); /* until the agent is gone */
+	quit(w, 21);
+	sleep_ms(100);
+	(void)kill(w->guardian, SIGCONT);
+	CHECK(guardian_end(w) == 21);
+}
+
 /* ---- signals, quit ---- */
 
 static void test_signals_are_told_and_the_second_term_kills(struct world *w)
@@ -508,6 +526,7 @@ static const struct test_case cases[] = {
 	CASE(clean_end_is_proof_for_the_next, BOTH),
 	CASE(first_start_claims_no_proof, BOTH),
 	CASE(agent_that_ends_before_hello_ends_the_daemon, CGROUP),
+	CASE(last_word_of_an_agent_that_read_nothing, BOTH),
 	CASE(signals_are_told_and_the_second_term_kills, BOTH),
 	CASE(quit_leaves_nothing_behind, BOTH),
 	CASE(term_without_an_agent_ends_the_daemon, CGROUP),
