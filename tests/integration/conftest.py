@@ -14,6 +14,7 @@ import pytest
 import net as network
 import procs
 from cluster import Cluster
+from jobnode import JobGroup
 from node import Group
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -23,6 +24,14 @@ procs.adopt()
 def program(variable, default):
     path = os.environ.get(variable) or os.path.join(TOP, default)
     return os.path.abspath(path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def leaves():
+    """A daemon that was killed leaves its cgroup, empty, for its next start; there is none here."""
+    before = procs.leaves()
+    yield
+    procs.remove_leaves(procs.leaves() - before)
 
 
 @pytest.fixture(scope="session")
@@ -119,6 +128,15 @@ def group(cluster, tmp_path, onced, lifejob):
     yield made
     made.close()
     made.history.check()
+
+
+@pytest.fixture
+def jobs(cluster, tmp_path, onced):
+    """Daemons with job files, started by the test once these are written."""
+    made = JobGroup(tmp_path, cluster, onced)
+    yield made
+    print(made.logs())  # shown when the test failed
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ adopt() makes this process the reaper of every orphan among its descendants, so 
 leaves behind is still its child, can be told from everybody else's and cannot escape the end.
 """
 import ctypes
+import fcntl
+import glob
 import os
 import signal
 import subprocess
@@ -61,6 +63,31 @@ def name(pid):
             return comm.read().rstrip("\n")
     except OSError:
         return ""
+
+
+def leaves():
+    """Cgroups of daemons that run or ran beside us."""
+    with open("/proc/self/cgroup") as own:
+        paths = [line.rstrip("\n")[3:] for line in own if line.startswith("0::")]
+    return {leaf for path in paths for mount in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
+            for leaf in glob.glob(mount + path.rstrip("/") + "/onced-*")}
+
+
+def remove_leaves(found):
+    """Those with nothing in them, and no guardian who holds their lock."""
+    for leaf in found:
+        try:
+            lock = os.open(leaf, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for path in glob.glob(leaf + "/run-*") + [leaf]:
+                os.rmdir(path)
+        except OSError:
+            pass
+        finally:
+            os.close(lock)
 
 
 def command_line(pid):

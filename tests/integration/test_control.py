@@ -7,22 +7,9 @@ import pytest
 
 from cluster import wait_for
 from conftest import describe
-from jobnode import JobGroup
 
 pytestmark = pytest.mark.parametrize("cluster", [("3.5", 1, True)], indirect=True, ids=describe)
 REQUEST = {"v": 1, "by": "test", "reason": "because", "at": "2026-01-01T00:00:00Z"}
-
-
-@pytest.fixture
-def jobs(cluster, tmp_path, onced):
-    made = JobGroup(tmp_path, cluster, onced)
-    try:
-        yield made
-    except BaseException:
-        print(made.logs())
-        raise
-    finally:
-        made.close()
 
 
 def cron(group, name="job", schedule="@every 1h", **keys):

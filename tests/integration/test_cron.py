@@ -10,7 +10,7 @@ import pytest
 
 from cluster import wait_for
 from conftest import describe
-from jobnode import JobGroup, moment
+from jobnode import moment
 
 JOBS = int(os.environ.get("ONCED_CRON_JOBS", "6"))
 SECONDS = int(os.environ.get("ONCED_CRON_SECONDS", "30"))
@@ -18,18 +18,6 @@ BEGIN_END = ("echo $ONCED_RUN $ONCED_ATTEMPT $ONCED_TOKEN begin >>%s; sleep 0.3;
              "echo $ONCED_RUN $ONCED_ATTEMPT $ONCED_TOKEN end >>%s")
 three = pytest.mark.parametrize("cluster", [("3.5", 3, True)], indirect=True, ids=describe)
 one = pytest.mark.parametrize("cluster", [("3.4", 1, True)], indirect=True, ids=describe)
-
-
-@pytest.fixture
-def jobs(cluster, tmp_path, onced):
-    made = JobGroup(tmp_path, cluster, onced)
-    try:
-        yield made
-    except BaseException:
-        print(made.logs())
-        raise
-    finally:
-        made.close()
 
 
 class Lines:

@@ -12,23 +12,10 @@ import pytest
 import postgres
 from cluster import wait_for
 from conftest import describe
-from jobnode import JobGroup
 
 pytestmark = pytest.mark.parametrize("cluster", [("3.5", 1, True)], indirect=True, ids=describe)
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FILES = 5
-
-
-@pytest.fixture
-def jobs(cluster, tmp_path, onced):
-    made = JobGroup(tmp_path, cluster, onced)
-    try:
-        yield made
-    except BaseException:
-        print(made.logs())
-        raise
-    finally:
-        made.close()
 
 
 def written(path):

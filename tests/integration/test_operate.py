@@ -9,18 +9,9 @@ import pytest
 import procs
 from cluster import clean_environment, wait_for
 from conftest import describe
-from jobnode import JobGroup
 
 pytestmark = pytest.mark.parametrize("cluster", [("3.4", 3, True)], indirect=True, ids=describe)
 NAMES = ("alpha", "beta", "gamma")
-
-
-@pytest.fixture
-def jobs(cluster, tmp_path, onced):
-    """Three daemons are started by the test once their jobs are written."""
-    made = JobGroup(tmp_path, cluster, onced)
-    yield made
-    made.close()
 
 
 @pytest.fixture

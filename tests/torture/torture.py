@@ -286,6 +286,7 @@ def tidy(directory):
 def main():
     options = arguments()
     procs.adopt()
+    leaves = procs.leaves()
     for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signo, signal.default_int_handler)
     tls = options.tls == "yes" if options.tls else random.Random(options.seed ^ 0x715).random() < 0.4
@@ -313,6 +314,7 @@ def main():
         print("ended %s: %s" % ("early, which a smoke forgives," if forgiven else "by", problem))
     failed = bool(violated or (problem and not forgiven))
     tidy(directory)
+    procs.remove_leaves(procs.leaves() - leaves)
     if not options.out and not failed:
         shutil.rmtree(directory, ignore_errors=True)
     sys.exit(1 if failed and not options.peer else 0)
