@@ -91,6 +91,13 @@ static bool may_seize(const struct election *e)
 	       e->view.beat.incarnation == e->view.epoch.incarnation;
 }
 
+/* Until a vacant key may be claimed: others may come first. */
+static int64_t claim_due_in(struct election *e)
+{
+	return max64(left(e, e->vacant_since, e->config.stand_back),
+		left(e, e->request.asked, election_pace(e, e->request.failures)));
+}
+
 /* Until the last beat of the present term was seen V(1 + delta) ago. */
 static int64_t seize_due_in(struct election *e)
 {
@@ -98,7 +105,7 @@ static int64_t seize_due_in(struct election *e)
 
 	if (!may_seize(e))
 		return ELECTION_NEVER;
-	return max64(election_v_with_drift(e) - silent,
+	return max64(election_v_with_drift(e) + e->config.stand_back - silent,
 		left(e, e->request.asked, election_pace(e, e->request.failures)));
 }
 
@@ -128,8 +135,7 @@ void election_follow_advance(struct election *e)
 		e->ready = false;
 		election_enter_releasing(e, e->view.leader.create);
 	} else if (e->view.leader.create == 0) {
-		if (!may_campaign(e) ||
-			left(e, e->request.asked, election_pace(e, e->request.failures)) > 0)
+		if (!may_campaign(e) || claim_due_in(e) > 0)
 			return;
 		remember_last(e);
 		a.kind = ELECTION_ACQUIRE;
@@ -166,7 +172,7 @@ int64_t election_follow_due_in(struct election *e)
 	int64_t campaign = campaign_due_in(e), target;
 
 	if (e->view.leader.create == 0)
-		target = left(e, e->request.asked, election_pace(e, e->request.failures));
+		target = claim_due_in(e);
 	else
 		target = seize_due_in(e);
 	return min64(
@@ -280,6 +286,7 @@ void election_contest_reply(struct election *e, const struct election_event *eve
 	election_note(e, ELECTION_NOTE_SEIZED, token, 0);
 	if (e->view.leader.create == token) {
 		e->view.leader.create = 0;
+		e->vacant_since = e->now;
 		e->revisions[ELECTION_KEY_LEADER] = event->reply.revision;
 	}
 	e->request.failures = 0;

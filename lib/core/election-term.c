@@ -154,6 +154,7 @@ static void released(struct election *e, const struct election_event *event)
 	if (event->reply.succeeded && e->view.leader.create == token) {
 		e->view.leader.create = 0;
 		e->view.leader.lease = 0;
+		e->vacant_since = e->now;
 		e->revisions[ELECTION_KEY_LEADER] = event->reply.revision;
 	} else if (!event->reply.succeeded) {
 		e->listed = false;

@@ -38,6 +38,9 @@ static void view_apply(struct election *e, enum election_key key, int64_t revisi
 							    : ELECTION_NOTE_VACANT,
 					seen->leader.create, 0);
 		}
+		if (seen->leader.create == 0 &&
+			(view->leader.create != 0 || !is_set(e->vacant_since)))
+			e->vacant_since = e->now;
 		view->leader = seen->leader;
 		break;
 	case ELECTION_KEY_EPOCH:

@@ -99,6 +99,14 @@ static void take(struct election *e, const struct election_event *event)
 	case ELECTION_RESIGN:
 		on_resign(e, event);
 		break;
+	case ELECTION_PROVE:
+		if (holds_key(e) && e->request.op == 0)
+			e->beat_now = true;
+		break;
+	case ELECTION_STAND_BACK:
+		e->config.stand_back =
+			min64(max64(event->stand_back.duration, 0), e->config.lease_ttl);
+		break;
 	}
 }
 

@@ -26,6 +26,7 @@ struct election_config {
 	uint64_t incarnation;	 /* random and new for every start of a process; never 0 */
 	uint64_t seed;		 /* of the jitter */
 	bool seize;		 /* take over from a silent term before its lease ends */
+	int64_t stand_back;	 /* leave what is vacant or silent to others for so long */
 };
 
 /* ---- what etcd holds for the group ---- */
@@ -72,6 +73,8 @@ enum election_event_kind {
 	ELECTION_WORK_DEAD, /* the owner: every process of the term's work is proven dead */
 	ELECTION_STOP,	    /* release, revoke, end */
 	ELECTION_RESIGN,    /* give leadership away, go on following */
+	ELECTION_PROVE,	    /* a beat now, if one may go: others' go, too */
+	ELECTION_STAND_BACK, /* .stand_back: config.stand_back from now on, lease_ttl at most */
 };
 
 enum election_outcome {
@@ -126,6 +129,9 @@ struct election_event {
 		struct {
 			bool to_other; /* a reservation for a named node goes into the release */
 		} resign;
+		struct {
+			int64_t duration;
+		} stand_back;
 	};
 };
 
@@ -255,6 +261,7 @@ struct election {
 		struct once_instant beat_seen;
 	} last; /* of the view when the acquire was first sent */
 	struct once_instant heard;     /* when anything of the term was last heard */
+	struct once_instant vacant_since; /* when this node learned that nobody leads */
 	struct {
 		uint32_t op;
 		struct once_instant asked;

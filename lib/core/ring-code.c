@@ -152,7 +152,7 @@ static void code_start(struct code *c, struct election_recovered *r)
 
 static void code_event(struct code *c, struct election_event *ev)
 {
-	ev->kind = code_byte(c, (unsigned)ev->kind, ELECTION_RESIGN);
+	ev->kind = code_byte(c, (unsigned)ev->kind, ELECTION_STAND_BACK);
 	code_instant(c, &ev->now, c->e->now);
 	switch (ev->kind) {
 	case ELECTION_START:
@@ -173,11 +173,15 @@ static void code_event(struct code *c, struct election_event *ev)
 	case ELECTION_RESIGN:
 		ev->resign.to_other = code_byte(c, ev->resign.to_other, 1);
 		break;
+	case ELECTION_STAND_BACK:
+		code_i64(c, &ev->stand_back.duration, 0);
+		break;
 	case ELECTION_TICK:
 	case ELECTION_LIST_FAILED:
 	case ELECTION_UNWATCHED:
 	case ELECTION_WORK_DEAD:
 	case ELECTION_STOP:
+	case ELECTION_PROVE:
 		break;
 	default:
 		c->bad = true;

@@ -66,7 +66,7 @@ static uint64_t layout(void)
 		ELECTION_NOTES,
 		ELECTION_OVER,
 		ELECTION_ENDED,
-		ELECTION_RESIGN,
+		ELECTION_STAND_BACK,
 	};
 	uint64_t h = HASH_START;
 

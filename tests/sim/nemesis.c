@@ -33,6 +33,8 @@ const char *const fault_names[FAULTS] = {
 	[FAULT_SLEW] = "slew",
 	[FAULT_STALE_LIST] = "stale-list",
 	[FAULT_SNATCH] = "snatch",
+	[FAULT_PROVE] = "prove",
+	[FAULT_STAND_BACK] = "stand-back",
 };
 
 /* ---- knobs ---- */
@@ -255,6 +257,13 @@ static void fault_in_process(struct sim *s, enum fault fault, struct node *n, in
 		if (!n->paused)
 			node_stop(n);
 		break;
+	case FAULT_PROVE:
+		node_event(n, (struct election_event){.kind = ELECTION_PROVE});
+		break;
+	case FAULT_STAND_BACK:
+		node_event(n, (struct election_event){.kind = ELECTION_STAND_BACK,
+			.stand_back.duration = sim_range(s, -SEC, 2 * SEC)});
+		break;
 	default:
 		break;
 	}
@@ -454,5 +463,6 @@ void nemesis_heal(struct sim *s)
 		cut(n, false, false);
 		resume(n);
 		node_wake(n);
+		node_event(n, (struct election_event){.kind = ELECTION_STAND_BACK});
 	}
 }

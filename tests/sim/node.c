@@ -359,6 +359,13 @@ void node_resign(struct node *n, bool to_other, unsigned target)
 	node_step(n, &ev);
 }
 
+/* What the shell of several groups tells a core. */
+void node_event(struct node *n, struct election_event ev)
+{
+	if (n->agent && !n->paused)
+		node_step(n, &ev);
+}
+
 void node_work_dead(struct node *n, int64_t token)
 {
 	struct election_event ev = {.kind = ELECTION_WORK_DEAD};

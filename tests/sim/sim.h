@@ -88,6 +88,8 @@ enum fault {
 	FAULT_STALE_LIST,
 	FAULT_SNATCH, /* whoever leads next is cut off and revoked while acquires are on their way
 		       */
+	FAULT_PROVE,	  /* another group of its shard beats */
+	FAULT_STAND_BACK, /* others may bid first */
 	FAULTS,
 };
 extern const char *const fault_names[FAULTS];
