@@ -3,12 +3,8 @@
  * Everything happens in elector_step(): one event in, the core's actions performed in their order.
  * Steps come from answers, from the watch and from one timer; what the owner asks for (stop, resign,
  * stopped) is noted and taken up by that timer, so that no callback comes from inside a call.
- *
- * Beside the first steps the guard is tested: a txn whose compare is false must come back refused. Until
- * etcd has shown that, no guarded write is sent. */
+ */
 #include "elect/elector.h"
-
-#include "base/duration.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -16,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-
-static const int64_t SAY_AGAIN = 60 * ONCE_NSEC_PER_SEC;
 
 void elector_say(struct once_elector *e, enum once_log_level level, const char *event,
 	const char *format, ...)
@@ -31,122 +25,6 @@ void elector_say(struct once_elector *e, enum once_log_level level, const char *
 	(void)vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
 	e->callbacks.on_log(e->userdata, level, event, text);
-}
-
-/* Says once when etcd stops answering, each minute while it does not, and once when it is back. */
-void elector_answered(struct once_elector *e, const struct once_response *response)
-{
-	struct once_instant now = e->loop->ops->now(e->loop);
-
-	if (response->outcome == ONCE_APPLIED) {
-		if (e->unreachable)
-			elector_say(e, ONCE_LOG_INFO, "etcd-answers", "etcd answers again: %s",
-				response->endpoint ? response->endpoint : "");
-		e->unreachable = false;
-		return;
-	}
-	if (response->error == 0 || response->error == -ENOENT || response->error == -ENOSPC)
-		return;
-	if (e->unreachable && once_elapsed_max(e->unreachable_at, now) < SAY_AGAIN)
-		return;
-	e->unreachable = true;
-	e->unreachable_at = now;
-	elector_say(e, ONCE_LOG_WARNING, "etcd-silent", "etcd does not serve us: %s: %s",
-		response->endpoint ? response->endpoint : "",
-		response->message[0] ? response->message : once_strerror(response->error));
-}
-
-/* ---- the core's notes in words ---- */
-
-static void say_note(struct once_elector *e, const struct election_action *a)
-{
-	const char *event = election_note_name(a->note);
-	long long token = (long long)a->token;
-	char d[DURATION_TEXT_MAX];
-	double s = (double)a->duration / 1e9;
-
-	switch (a->note) {
-	case ELECTION_NOTE_FOLLOWING:
-		elector_say(e, ONCE_LOG_INFO, event, "following %s (token %lld)", e->leader, token);
-		break;
-	case ELECTION_NOTE_VACANT:
-		elector_say(e, ONCE_LOG_DEBUG, event, "nobody leads");
-		break;
-	case ELECTION_NOTE_ACQUIRED:
-		elector_say(e, ONCE_LOG_INFO, event, "holding %s, token %lld", e->keys.leader, token);
-		break;
-	case ELECTION_NOTE_WAITING:
-		elector_say(e, ONCE_LOG_INFO, event,
-			"waiting %.3f s: work of the term before may still live", s);
-		break;
-	case ELECTION_NOTE_READY:
-		elector_say(e, ONCE_LOG_DEBUG, event, "the wait is over");
-		break;
-	case ELECTION_NOTE_SEIZING:
-		elector_say(e, ONCE_LOG_WARNING, event,
-			"leader %s (token %lld) has been silent for %.3f s: taking over", e->leader, token, s);
-		break;
-	case ELECTION_NOTE_SEIZED:
-		elector_say(e, ONCE_LOG_INFO, event, "ended the silent term %lld", token);
-		break;
-	case ELECTION_NOTE_LOST:
-		elector_say(e, ONCE_LOG_WARNING, event,
-			"lost leadership (token %lld): %s is not ours any more", token, e->keys.leader);
-		break;
-	case ELECTION_NOTE_DEADLINE:
-		elector_say(e, ONCE_LOG_WARNING, event,
-			"leadership (token %lld) could not be proven in time: stopping", token);
-		break;
-	case ELECTION_NOTE_RELEASED:
-		elector_say(e, ONCE_LOG_INFO, event, "released token %lld: its work is dead", token);
-		break;
-	case ELECTION_NOTE_RECOVERED:
-		elector_say(e, ONCE_LOG_INFO, event,
-			"released token %lld of an earlier process: its work is dead", token);
-		break;
-	case ELECTION_NOTE_PHANTOM:
-		elector_say(e, ONCE_LOG_INFO, event,
-			"a request given up was applied late (token %lld): undoing it", token);
-		break;
-	case ELECTION_NOTE_CONFIG_OTHER:
-		elector_say(e, ONCE_LOG_ERR, event,
-			"not campaigning: %s in etcd is not this node's timing (%s). To change the timing, "
-			"stop every node, then delete the keys under %s",
-			e->keys.config, e->keys.config_value, e->keys.group);
-		break;
-	case ELECTION_NOTE_CONFIG_ABSENT:
-		elector_say(e, ONCE_LOG_ERR, event,
-			"not campaigning: %s is missing though there were terms. To begin anew, stop every "
-			"node, then delete the keys under %s",
-			e->keys.config, e->keys.group);
-		break;
-	case ELECTION_NOTE_RESERVED:
-		elector_say(e, ONCE_LOG_INFO, event, "leadership is reserved for another node");
-		break;
-	case ELECTION_NOTE_NOSPACE:
-		elector_say(e, ONCE_LOG_ERR, event,
-			"etcd has no space (NOSPACE alarm): still leading, but nothing can be written");
-		break;
-	case ELECTION_NOTE_SPACE:
-		elector_say(e, ONCE_LOG_INFO, event, "etcd takes writes again");
-		break;
-	case ELECTION_NOTE_TTL_SHORT:
-		elector_say(e, ONCE_LOG_ERR, event,
-			"not campaigning: etcd granted a lease of %s, FenceAfter is longer",
-			duration_format(d, a->duration));
-		break;
-	case ELECTION_NOTE_UNKNOWN:
-		elector_say(e, ONCE_LOG_DEBUG, event, "an answer was lost; asking again");
-		break;
-	case ELECTION_NOTE_FOREIGN:
-		elector_say(e, ONCE_LOG_ERR, event,
-			"not campaigning: %s was put by something else and is on no lease, so it never "
-			"ends. Delete it when nothing relies on it",
-			e->keys.leader);
-		break;
-	case ELECTION_NOTES:
-		break;
-	}
 }
 
 /* ---- what was saved by an earlier process ---- */
@@ -190,10 +68,15 @@ static bool is_guarded(enum election_action_kind kind)
 		kind == ELECTION_BEAT;
 }
 
-static void perform(struct once_elector *e, const struct election_action *a)
+/* Nothing of it is on its way or waits any more. */
+static void leave_all(struct once_elector *e)
 {
-	if (elector_perform(e, a) < 0 && e->n_refused < ELECTOR_FLIGHTS_MAX)
-		e->refused[e->n_refused++] = *a;
+	elector_cancel_flights(e);
+	list_remove(&e->in_lease);
+	list_remove(&e->in_list);
+	list_remove(&e->in_shard);
+	list_remove(&e->in_waiting);
+	e->n_owed = 0;
 }
 
 static void act(struct once_elector *e, const struct election_action *a)
@@ -214,22 +97,20 @@ static void act(struct once_elector *e, const struct election_action *a)
 		save(e, &a->saved);
 		break;
 	case ELECTION_NOTE:
-		say_note(e, a);
+		elector_note(e, a);
 		break;
 	case ELECTION_ENDED:
-		e->watch = once_watch_cancel(e->watch);
-		e->self_test = once_call_cancel(e->self_test);
-		e->loop->ops->timer_set(e->test_timer, -1);
-		e->register_call = once_call_cancel(e->register_call);
-		elector_cancel_flights(e);
+		leave_all(e);
+		if (node_alone(e))
+			node_quiet(e->node);
 		if (cb->on_stopped)
 			cb->on_stopped(e->userdata, e->error);
 		break;
 	default:
-		if (!e->tested && is_guarded(a->kind))
+		if (!e->node->tested && is_guarded(a->kind))
 			e->held = *a;
 		else
-			perform(e, a);
+			elector_do(e, a);
 		break;
 	}
 }
@@ -270,27 +151,53 @@ static bool may_watch(const struct once_elector *e)
 	bool about_to_claim = core->role == ELECTION_FOLLOW && core->view.leader.create == 0 &&
 		core->lease.id == 0 && core->lease.op != 0;
 
-	return e->watch_due && !about_to_claim && core->role != ELECTION_CLAIM &&
+	return !e->node->shared && e->node->watch_due && !about_to_claim && core->role != ELECTION_CLAIM &&
 		core->role != ELECTION_OVER;
+}
+
+/* Until a term of a shared node whose work does not die is given up; negative: there is none. */
+static int64_t abandon_in(const struct once_elector *e, struct once_instant now)
+{
+	const struct once_timing *t = &e->timing;
+	int64_t since_proof, since_last;
+
+	if (!e->node->shared || e->core.role != ELECTION_STOPPING ||
+		e->core.reason == ELECTION_REASON_LOST)
+		return -1;
+	since_proof = t->fence_after_ns - once_elapsed_min(e->core.proved, now);
+	since_last = t->request_timeout_ns - once_elapsed_min(e->abandoned, now);
+	if (e->abandoned.boot_ns != 0 && since_last > since_proof)
+		since_proof = since_last;
+	return since_proof > 0 ? since_proof : 0;
 }
 
 static void schedule(struct once_elector *e)
 {
-	bool asked = e->ask_start || e->ask_stop || e->ask_resign || e->ask_dead || e->ask_relist || e->n_refused != 0;
+	bool asked = e->ask_start || e->ask_stop || e->ask_resign || e->ask_dead || e->ask_relist ||
+		e->n_owed != 0;
+	struct once_instant now = e->loop->ops->now(e->loop);
+	int64_t in = election_wake_in(&e->core, now), abandon = abandon_in(e, now);
 
-	e->loop->ops->timer_set(e->timer,
-		asked || may_watch(e) ? 0 : election_wake_in(&e->core, e->loop->ops->now(e->loop)));
+	if (abandon == 0) {
+		elector_abandon(e);
+		abandon = e->timing.request_timeout_ns;
+	}
+	if (abandon > 0 && (in < 0 || abandon < in))
+		in = abandon;
+	e->loop->ops->timer_set(e->timer, asked || may_watch(e) ? 0 : in);
 }
 
 /* A leader has only its own beats to see: its stream goes on without them. A follower wants them, from a
  * list on: those in between are of no use. */
 static void watch_fit(struct once_elector *e)
 {
-	if (!e->watch)
+	struct once_node *n = e->node;
+
+	if (!n->watch || n->shared)
 		return;
-	if (e->core.role == ELECTION_LEADING && e->watch_beats)
-		e->watch_due = true;
-	if (state_of(e->core.role) == ONCE_ELECTOR_FOLLOWING && !e->watch_beats && !e->relisting)
+	if (e->core.role == ELECTION_LEADING && n->watch_beats)
+		n->watch_due = true;
+	if (state_of(e->core.role) == ONCE_ELECTOR_FOLLOWING && !n->watch_beats && !e->relisting)
 		e->ask_relist = true;
 }
 
@@ -314,7 +221,21 @@ void elector_step(struct once_elector *e, struct election_event *event)
 	e->freed = outer;
 	register_check(e);
 	watch_fit(e);
-	schedule(e);
+	if (e->rank_due)
+		node_turn(e->node);
+	if (e->core.role != ELECTION_OVER)
+		schedule(e);
+	else
+		e->loop->ops->timer_set(e->timer, -1);
+}
+
+/* To be answered from the loop. */
+void elector_owe(struct once_elector *e, const struct election_event *event)
+{
+	if (e->n_owed == ELECTOR_FLIGHTS_MAX)
+		return;
+	e->owed[e->n_owed++] = *event;
+	e->loop->ops->timer_set(e->timer, 0);
 }
 
 static bool step_kind(struct once_elector *e, enum election_event_kind kind)
@@ -329,19 +250,12 @@ static bool step_kind(struct once_elector *e, enum election_event_kind kind)
 	return !freed;
 }
 
-/* An operation that could not be started has no effect and never will have. */
-static bool answer_refused(struct once_elector *e)
+static bool answer_owed(struct once_elector *e)
 {
-	while (e->n_refused != 0) {
-		struct election_action a = e->refused[--e->n_refused];
-		struct election_event event = {.kind = ELECTION_LIST_FAILED};
+	while (e->n_owed != 0) {
+		struct election_event event = e->owed[--e->n_owed];
 		bool freed = false;
 
-		if (a.kind != ELECTION_LIST) {
-			event.kind = ELECTION_REPLY;
-			event.reply.op = a.op;
-			event.reply.outcome = ELECTION_REFUSED;
-		}
 		e->freed = &freed;
 		elector_step(e, &event);
 		if (freed)
@@ -355,8 +269,8 @@ static bool answer_refused(struct once_elector *e)
 static bool watch_turn(struct once_elector *e)
 {
 	if (may_watch(e)) {
-		e->watch_due = e->relisting = false;
-		if (elector_watch(e, e->core.role != ELECTION_LEADING) < 0)
+		e->node->watch_due = e->relisting = false;
+		if (look_watch(e->node, e->core.role != ELECTION_LEADING) < 0)
 			return step_kind(e, ELECTION_UNWATCHED);
 	}
 	if (e->ask_relist) {
@@ -378,7 +292,7 @@ static void on_timer(void *userdata)
 		elector_step(e, &event);
 		return;
 	}
-	if (!answer_refused(e))
+	if (!answer_owed(e))
 		return;
 	if (!watch_turn(e))
 		return;
@@ -404,30 +318,14 @@ static void on_timer(void *userdata)
 
 /* ---- start ---- */
 
-static void on_self_test(void *userdata, const struct once_response *response)
+/* The guard holds: what waited for that goes. */
+void elector_tested(struct once_elector *e)
 {
-	struct once_elector *e = userdata;
-
-	e->self_test = NULL;
-	elector_answered(e, response);
-	if (response->outcome != ONCE_APPLIED) {
-		e->loop->ops->timer_set(e->test_timer, e->timing.request_timeout_ns / 2);
-		return;
-	}
-	e->tested = true;
 	if (e->held.kind != 0 && e->held.op == e->core.request.op) /* else it was given up */
-		perform(e, &e->held);
-	schedule(e);
-}
-
-static void self_test(void *userdata)
-{
-	struct once_elector *e = userdata;
-	struct once_call_options options = {ONCE_LANE_CONTROL, e->timing.request_timeout_ns};
-
-	if (once_self_test(e->client, &e->self_test, &options, once_str(e->keys.leader), on_self_test,
-		    e) < 0)
-		e->loop->ops->timer_set(e->test_timer, e->timing.request_timeout_ns);
+		elector_do(e, &e->held);
+	e->held.kind = 0;
+	if (e->started)
+		schedule(e);
 }
 
 int once_elector_start(struct once_elector *e)
@@ -435,7 +333,7 @@ int once_elector_start(struct once_elector *e)
 	if (e->started)
 		return -EALREADY;
 	e->started = true;
-	self_test(e);
+	node_test(e->node);
 	e->ask_start = true;
 	e->loop->ops->timer_set(e->timer, 0);
 	return 0;
@@ -498,7 +396,7 @@ static bool is_text(const char *text, size_t max, bool blanks)
 	return strlen(text) <= max;
 }
 
-static int config_check(const struct once_elector_config *config, char *message, size_t size)
+int elector_config_check(const struct once_elector_config *config, char *message, size_t size)
 {
 	const char *wrong = NULL;
 
@@ -530,16 +428,35 @@ static int core_init(struct once_elector *e, const struct once_timing *t)
 		.stop_grace = t->stop_grace_ns,
 		.kill_budget = t->kill_budget_ns,
 		.drift_ppm = t->clock_drift_ppm,
+		.incarnation = e->node->incarnation,
 		.seize = true,
+		/* until it is known who else is there */
+		.stand_back = e->shard ? SPREAD_SETTLE_MAX + ONCE_NSEC_PER_SEC : 0,
 	};
-	uint64_t random[2];
 
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+	if (getrandom(&core.seed, sizeof(core.seed), 0) != (ssize_t)sizeof(core.seed))
 		return -EIO;
-	core.incarnation = random[0] ? random[0] : 1;
-	core.seed = random[1];
 	election_init(&e->core, &core);
 	return 0;
+}
+
+/* The default group beats alone, into its own key, as it would without others. */
+static int shard_init(struct once_elector *e)
+{
+	struct once_node *n = e->node;
+	int r;
+
+	if (!n->shared || strcmp(e->group, "default") == 0)
+		return 0;
+	r = shard_join(e);
+	if (r < 0)
+		return r;
+	e->rank_due = true;
+	free(e->keys.beat);
+	e->keys.beat = NULL;
+	return asprintf(&e->keys.beat, "%s%s/%s", n->beats, n->name, shard_name(e->shard)) < 0
+		? -ENOMEM
+		: 0;
 }
 
 static int elector_init(struct once_elector *e, const struct once_elector_config *config)
@@ -550,43 +467,44 @@ static int elector_init(struct once_elector *e, const struct once_elector_config
 		return r;
 	e->timing = config->timing;
 	e->value = strdup(config->value ? config->value : config->node);
-	e->node = strdup(config->node);
-	e->address = strdup(config->address ? config->address : "");
+	e->group = strdup(config->group);
 	e->timer = e->loop->ops->timer_new(e->loop, on_timer, e);
-	e->test_timer = e->loop->ops->timer_new(e->loop, self_test, e);
-	if (!e->value || !e->node || !e->address || !e->timer || !e->test_timer)
+	if (!e->value || !e->group || !e->timer)
 		return -ENOMEM;
-	r = register_init(e);
+	r = shard_init(e);
 	if (r < 0)
 		return r;
+	HASH_ADD_KEYPTR(hh_key, e->node->by_key, e->keys.leader, strlen(e->keys.leader), e);
+	HASH_ADD_KEYPTR(hh_group, e->node->by_group, e->group, strlen(e->group), e);
+	if (!e->hh_key.tbl || !e->hh_group.tbl)
+		return -ENOMEM;
 	recover(e, config);
 	if (config->record)
 		recorder_init(e);
 	return core_init(e, &config->timing);
 }
 
-int once_elector_new(struct once_elector **ret, struct once_client *client, struct once_loop *loop,
+static int elector_make(struct once_elector **ret, struct once_node *node,
 	const struct once_elector_config *config, const struct once_elector_callbacks *callbacks,
 	void *userdata, char *message, size_t size)
 {
-	struct once_elector *e;
-	char ignored[1];
+	struct once_elector *e = calloc(1, sizeof(*e));
 	int r;
 
-	if (!message) {
-		message = ignored;
-		size = sizeof(ignored);
-	}
-	r = config_check(config, message, size);
-	if (r < 0)
-		return r;
-	e = calloc(1, sizeof(*e));
-	if (!e)
+	if (!e) {
+		if (!node->shared)
+			(void)once_node_free(node);
 		return -ENOMEM;
-	e->client = client;
-	e->loop = loop;
+	}
+	e->node = node;
+	e->loop = node->loop;
 	e->callbacks = *callbacks;
 	e->userdata = userdata;
+	list_init(&e->in_lease);
+	list_init(&e->in_list);
+	list_init(&e->in_shard);
+	list_init(&e->in_waiting);
+	list_append(&node->electors, &e->in_node);
 	r = elector_init(e, config);
 	if (r < 0) {
 		(void)snprintf(message, size, "%s", strerror(-r));
@@ -597,25 +515,90 @@ int once_elector_new(struct once_elector **ret, struct once_client *client, stru
 	return 0;
 }
 
-struct once_elector *once_elector_free(struct once_elector *e)
+int once_elector_new(struct once_elector **ret, struct once_client *client, struct once_loop *loop,
+	const struct once_elector_config *config, const struct once_elector_callbacks *callbacks,
+	void *userdata, char *message, size_t size)
 {
-	if (!e)
-		return NULL;
-	if (e->freed)
-		*e->freed = true;
-	e->self_test = once_call_cancel(e->self_test);
-	elector_cancel_flights(e);
-	e->watch = once_watch_cancel(e->watch);
-	if (e->timer)
-		e->loop->ops->timer_free(e->timer);
-	if (e->test_timer)
-		e->loop->ops->timer_free(e->test_timer);
-	register_fini(e);
-	recorder_fini(e);
+	struct once_node *node;
+	char ignored[1];
+	int r;
+
+	if (!message) {
+		message = ignored;
+		size = sizeof(ignored);
+	}
+	r = elector_config_check(config, message, size);
+	if (r < 0)
+		return r;
+	node = node_new_lone(client, loop, config);
+	if (!node)
+		return -ENOMEM;
+	return elector_make(ret, node, config, callbacks, userdata, message, size);
+}
+
+int once_elector_new_on(struct once_elector **ret, struct once_node *node,
+	const struct once_elector_config *given, const struct once_elector_callbacks *callbacks,
+	void *userdata, char *message, size_t size)
+{
+	struct once_elector_config config = *given;
+	char key[KEYS_PATH_MAX + ONCE_NAME_MAX + 2], ignored[1];
+	int r;
+
+	if (!message) {
+		message = ignored;
+		size = sizeof(ignored);
+	}
+	config.key = node->key;
+	config.prefix = node->prefix;
+	config.node = node->name;
+	config.address = node->address;
+	config.timing = node->timing;
+	if (config.group && strcmp(config.group, "default") != 0) {
+		(void)snprintf(key, sizeof(key), "%s/%s", node->key, config.group);
+		config.key = key;
+	}
+	r = elector_config_check(&config, message, size);
+	if (r < 0)
+		return r;
+	if (node_by_key(node, once_str(config.key))) {
+		(void)snprintf(message, size, "group %s: there already", config.group);
+		return -EEXIST;
+	}
+	return elector_make(ret, node, &config, callbacks, userdata, message, size);
+}
+
+/* What is left of a freed elector, once nobody goes through the node's electors any more. */
+void elector_destroy(struct once_elector *e)
+{
+	list_remove(&e->in_node);
 	keys_fini(&e->keys);
 	free(e->value);
-	free(e->node);
-	free(e->address);
+	free(e->group);
 	free(e);
+}
+
+struct once_elector *once_elector_free(struct once_elector *e)
+{
+	struct once_node *n;
+
+	if (!e || e->gone)
+		return NULL;
+	n = e->node;
+	if (e->freed)
+		*e->freed = true;
+	leave_all(e);
+	shard_leave(e);
+	if (e->hh_key.tbl)
+		HASH_DELETE(hh_key, n->by_key, e);
+	if (e->hh_group.tbl)
+		HASH_DELETE(hh_group, n->by_group, e);
+	if (e->timer)
+		e->loop->ops->timer_free(e->timer);
+	recorder_fini(e);
+	node_enter(n);
+	e->gone = true;
+	if (!n->shared)
+		(void)once_node_free(n);
+	node_leave(n);
 	return NULL;
 }

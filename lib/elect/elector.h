@@ -1,11 +1,13 @@
-/* Inside the elector: one struct, shared by elector.c (life, stepping, words), perform.c (the core's
- * actions as etcd calls), view.c (etcd's answers as the core's view) and recorder.c (its events, kept). */
+/* Inside the elector: one struct, shared by elector.c (life, stepping), notes.c (words), perform.c (the core's
+ * actions as etcd calls), view.c (etcd's answers as the core's view) and recorder.c (its events, kept). What
+ * it has in common with other groups of its node is in node.h. */
 #ifndef ELECT_ELECTOR_H
 #define ELECT_ELECTOR_H
 
 #include "core/election.h"
 #include "core/ring.h"
 #include "elect/keys.h"
+#include "elect/node.h"
 
 #include <once/elect.h>
 
@@ -16,14 +18,17 @@ struct flight {
 	struct once_elector *elector;
 	struct once_call *call; /* NULL: the slot is free */
 	struct election_action action;
+	bool counted; /* among the node's calls */
 };
 
 struct once_elector {
-	struct once_client *client; /* borrowed */
-	struct once_loop *loop;	    /* borrowed */
+	struct once_node *node; /* its own, if not shared */
+	struct list in_node;
+	UT_hash_handle hh_key, hh_group;
+	struct once_loop *loop; /* the node's */
 	struct once_elector_callbacks callbacks;
 	void *userdata;
-	char *value, *node, *address; /* owned */
+	char *value, *group; /* owned */
 	struct once_timing timing;
 	struct keys keys;
 	struct election core;
@@ -33,26 +38,26 @@ struct once_elector {
 
 	struct once_timer *timer; /* owned: the core's next tick, or what was asked from outside */
 	struct flight flights[ELECTOR_FLIGHTS_MAX];
-	struct once_timer *test_timer;
-	struct once_call *self_test; /* before the first write; NULL: passed or not yet asked */
-	bool started, tested;
+	bool started, gone; /* gone: freed, but somebody goes through the node's electors */
 	struct election_action held; /* the first write, until the guard is tested; kind 0: none */
-
-	struct once_call *register_call;
-	struct once_timer *register_timer;
-	int64_t registering;	  /* the lease that is to carry the registration */
-	int64_t asked_lease;	  /* the lease that the request on its way would put it on */
-	int64_t registered;	  /* the lease that does */
-	uint64_t twin;		  /* incarnation that is registered under our name; 0: none */
-	struct once_instant twin_seen;
 	int error; /* why it ends, if not because it was told to */
 
-	struct once_watch *watch;
-	int64_t watch_revision; /* up to which everything is known */
-	bool watch_beats;	/* whether the stream carries the beats of others */
-	bool watch_due;		/* a list asked for a new stream, from watch_revision on */
+	/* its part in what the node does for all */
+	struct list in_lease; /* waits for a grant or a keep-alive */
+	uint32_t lease_op;
+	int64_t given; /* the node's lease, as this elector knows it */
+	struct list in_list; /* waits for a list */
+	bool wants_stream, listing; /* listing: the list on its way is for it, too */
+	struct election_view listed;
+	struct shard *shard;   /* NULL: beats alone */
+	struct list in_shard;  /* its beat waits for the shard's */
+	struct election_action beat;
+	struct list in_waiting; /* its request waits for its turn */
+	struct election_action waiting;
+	bool rank_due; /* who bids first may have changed */
+	struct once_call *abandon;
+	struct once_instant abandoned;
 
-	uint64_t beats; /* number of the last beat of this incarnation */
 	struct keys_epoch epoch;
 	char asked_beat[sizeof(((struct keys_epoch *)0)->beat)]; /* key the acquire on its way ranges */
 	char leader[128];	 /* escaped value of the leader key */
@@ -60,26 +65,26 @@ struct once_elector {
 	bool ask_start, ask_stop, ask_resign, ask_dead; /* asked from outside, for the next turn of the loop */
 	bool ask_relist; /* the stream is to carry the beats again: from a list on */
 	bool relisting;	 /* that list was asked for */
-	struct election_action refused[ELECTOR_FLIGHTS_MAX]; /* could not be started: to be answered */
-	unsigned n_refused;
+	struct election_event owed[ELECTOR_FLIGHTS_MAX]; /* answers that nobody else gives */
+	unsigned n_owed;
 	enum once_elector_state state;
 	char told_leader[128];
-	struct once_instant unreachable_at; /* last time it was said that etcd does not answer */
-	bool unreachable;
 	bool *freed; /* set by free during a step */
 };
 
 /* perform.c */
 int elector_perform(struct once_elector *e, const struct election_action *action);
+void elector_do(struct once_elector *e, const struct election_action *action);
 void elector_cancel_flights(struct once_elector *e);
-int elector_watch(struct once_elector *e, bool beats);
-
-/* register.c */
-int register_init(struct once_elector *e);
-void register_fini(struct once_elector *e);
-void register_check(struct once_elector *e);
+void elector_reply(struct election_event *ret, uint32_t op, const struct once_response *response);
+void elector_abandon(struct once_elector *e);
 
 /* view.c */
+void view_begin(struct once_elector *e, struct election_view *ret);
+void view_add(struct once_elector *e, struct election_view *view, const struct once_kv *kv);
+void view_add_beat(struct once_elector *e, struct election_view *view,
+	const struct once_op_result *beats);
+bool view_has_beat(const struct once_elector *e, struct once_bytes key);
 void view_from_results(struct once_elector *e, struct election_view *ret,
 	const struct once_op_result *results, size_t n);
 void view_acquired(struct once_elector *e, struct election_view *ret,
@@ -90,10 +95,16 @@ bool view_seen(struct once_elector *e, struct election_event *ret, const struct 
 void recorder_init(struct once_elector *e);
 void recorder_fini(struct once_elector *e);
 
+/* notes.c */
+void elector_note(struct once_elector *e, const struct election_action *a);
+
 /* elector.c */
 void elector_step(struct once_elector *e, struct election_event *event);
+void elector_owe(struct once_elector *e, const struct election_event *event);
+void elector_tested(struct once_elector *e);
+void elector_destroy(struct once_elector *e);
+int elector_config_check(const struct once_elector_config *config, char *message, size_t size);
 void elector_say(struct once_elector *e, enum once_log_level level, const char *event,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
-void elector_answered(struct once_elector *e, const struct once_response *response);
 
 #endif

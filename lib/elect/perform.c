@@ -75,6 +75,7 @@ static struct flight *flight_new(struct once_elector *e, const struct election_a
 			continue;
 		f->elector = e;
 		f->action = *action;
+		f->counted = false;
 		return f;
 	}
 	return NULL;
@@ -82,8 +83,13 @@ static struct flight *flight_new(struct once_elector *e, const struct election_a
 
 void elector_cancel_flights(struct once_elector *e)
 {
-	for (int i = 0; i < ELECTOR_FLIGHTS_MAX; i++)
-		e->flights[i].call = once_call_cancel(e->flights[i].call);
+	for (int i = 0; i < ELECTOR_FLIGHTS_MAX; i++) {
+		struct flight *f = &e->flights[i];
+		if (f->call && f->counted)
+			node_call_ended(e->node);
+		f->call = once_call_cancel(f->call);
+	}
+	e->abandon = once_call_cancel(e->abandon);
 }
 
 static enum election_refusal refusal_of(int error)
@@ -93,8 +99,7 @@ static enum election_refusal refusal_of(int error)
 	return error == -ENOENT ? ELECTION_REFUSED_NO_LEASE : ELECTION_REFUSED_OTHER;
 }
 
-static void reply_fill(struct election_event *event, uint32_t op,
-	const struct once_response *response)
+void elector_reply(struct election_event *event, uint32_t op, const struct once_response *response)
 {
 	memset(event, 0, sizeof(*event));
 	event->kind = ELECTION_REPLY;
@@ -110,15 +115,23 @@ static void reply_fill(struct election_event *event, uint32_t op,
 	event->reply.ttl = response->ttl_s > 0 ? response->ttl_s * ONCE_NSEC_PER_SEC : 0;
 }
 
+static void landed(struct flight *f)
+{
+	f->call = NULL;
+	if (f->counted)
+		node_call_ended(f->elector->node);
+	f->counted = false;
+}
+
 static void on_answer(void *userdata, const struct once_response *response)
 {
 	struct flight *f = userdata;
 	struct once_elector *e = f->elector;
 	struct election_event event;
 
-	f->call = NULL;
-	elector_answered(e, response);
-	reply_fill(&event, f->action.op, response);
+	landed(f);
+	node_answered(e->node, response);
+	elector_reply(&event, f->action.op, response);
 	if (f->action.kind == ELECTION_ACQUIRE && response->outcome == ONCE_APPLIED) {
 		if (response->op.succeeded)
 			view_acquired(e, &event.reply.view, response->op.results, response->op.n_results);
@@ -126,48 +139,18 @@ static void on_answer(void *userdata, const struct once_response *response)
 			view_from_results(
 				e, &event.reply.view, response->op.results, response->op.n_results);
 	}
-	elector_step(e, &event);
-}
-
-static void on_listed(void *userdata, const struct once_response *response)
-{
-	struct flight *f = userdata;
-	struct once_elector *e = f->elector;
-	struct election_event event = {.kind = ELECTION_LIST_FAILED};
-	bool rewatch = f->action.rewatch;
-
-	f->call = NULL;
-	elector_answered(e, response);
-	if (response->outcome == ONCE_APPLIED) {
-		event.kind = ELECTION_LISTED;
-		event.listed.revision = response->revision;
-		view_from_results(
-			e, &event.listed.view, response->op.results, response->op.n_results);
-		if (rewatch || !e->watch) {
-			e->watch = once_watch_cancel(e->watch);
-			e->watch_revision = response->revision;
-			e->watch_due = true; /* after what the list leads to: that is more urgent */
-		}
-	}
+	if (f->action.kind == ELECTION_ACQUIRE && response->outcome == ONCE_NOT_APPLIED &&
+		response->error == -ENOENT)
+		lease_refused(e->node, f->action.lease);
 	elector_step(e, &event);
 }
 
 /* ---- operations ---- */
 
-static int start_txn(struct once_elector *e, struct flight *f, const struct once_txn *txn,
-	once_done_fn *done)
+static int start_txn(struct once_elector *e, struct flight *f, const struct once_txn *txn)
 {
 	struct once_call_options options = options_of(e);
-	return once_txn(e->client, &f->call, &options, txn, done, f);
-}
-
-static int perform_list(struct once_elector *e, struct flight *f)
-{
-	struct all_ranges all;
-	struct once_txn txn = {.success = all.ops, .n_success = 3};
-
-	all_ranges(e, &all);
-	return start_txn(e, f, &txn, on_listed);
+	return once_txn(e->node->client, &f->call, &options, txn, on_answer, f);
 }
 
 static int perform_acquire(struct once_elector *e, struct flight *f)
@@ -179,11 +162,12 @@ static int perform_acquire(struct once_elector *e, struct flight *f)
 	struct once_txn txn = {.compares = compares, .success = success, .failure = all.ops, .n_failure = 3};
 	int r;
 
-	r = keys_epoch_write(epoch, sizeof(epoch), e->core.config.incarnation, e->node, e->address,
+	r = keys_epoch_write(epoch, sizeof(epoch), e->core.config.incarnation, e->node->name,
+		e->node->address,
 		e->keys.beat);
 	if (r < 0)
 		return r;
-	(void)keys_beat_write(beat, sizeof(beat), e->core.config.incarnation, ++e->beats);
+	(void)keys_beat_write(beat, sizeof(beat), e->core.config.incarnation, ++e->node->beat_number);
 	compares[txn.n_compares++] = compare(ONCE_COMPARE_CREATE, e->keys.leader, 0);
 	if (f->action.fresh) {
 		compares[txn.n_compares++] = compare(ONCE_COMPARE_CREATE, e->keys.config, 0);
@@ -192,7 +176,7 @@ static int perform_acquire(struct once_elector *e, struct flight *f)
 		compares[txn.n_compares++] = compare_value(e->keys.config, e->keys.config_value);
 	}
 	compares[txn.n_compares++] = e->core.view.reserve == ELECTION_RESERVE_US
-		? compare_value(e->keys.reserve, e->node)
+		? compare_value(e->keys.reserve, e->node->name)
 		: compare(ONCE_COMPARE_CREATE, e->keys.reserve, 0);
 
 	success[txn.n_success++] = op_range(e->keys.clean);
@@ -209,7 +193,7 @@ static int perform_acquire(struct once_elector *e, struct flight *f)
 	if (e->core.view.reserve == ELECTION_RESERVE_US)
 		success[txn.n_success++] = op_delete(e->keys.reserve);
 	all_ranges(e, &all);
-	return start_txn(e, f, &txn, on_answer);
+	return start_txn(e, f, &txn);
 }
 
 static int perform_beat(struct once_elector *e, struct flight *f)
@@ -222,10 +206,10 @@ static int perform_beat(struct once_elector *e, struct flight *f)
 	struct once_op op = op_delete(e->keys.beat);
 	struct once_txn txn = {.compares = compares, .n_compares = 2, .success = &op, .n_success = 1};
 
-	(void)keys_beat_write(beat, sizeof(beat), e->core.config.incarnation, ++e->beats);
+	(void)keys_beat_write(beat, sizeof(beat), e->core.config.incarnation, ++e->node->beat_number);
 	if (!f->action.as_delete)
 		op = op_put(e->keys.beat, beat, 0);
-	return start_txn(e, f, &txn, on_answer);
+	return start_txn(e, f, &txn);
 }
 
 static int perform_seize(struct once_elector *e, struct flight *f)
@@ -242,9 +226,9 @@ static int perform_seize(struct once_elector *e, struct flight *f)
 	(void)keys_clean_write(clean, sizeof(clean), f->action.token);
 	success[0] = op_delete(e->keys.leader);
 	success[1] = op_put(e->keys.clean, clean, 0);
-	(void)keys_ended_write(ended, sizeof(ended), f->action.token, e->node, "silent");
+	(void)keys_ended_write(ended, sizeof(ended), f->action.token, e->node->name, "silent");
 	success[2] = op_put(e->keys.ended, ended, 0);
-	return start_txn(e, f, &txn, on_answer);
+	return start_txn(e, f, &txn);
 }
 
 /* Why the term that is being released ends, for people. */
@@ -280,7 +264,7 @@ static int release_txn(struct once_elector *e, struct flight *f, int64_t reserve
 		put_clean = op_put(e->keys.clean, clean, 0);
 		success[txn.n_success++] = put_clean;
 		(void)keys_ended_write(
-			ended, sizeof(ended), f->action.token, e->node, end_reason(e));
+			ended, sizeof(ended), f->action.token, e->node->name, end_reason(e));
 		success[txn.n_success++] = op_put(e->keys.ended, ended, 0);
 		failure = (struct once_op){.kind = ONCE_OP_TXN, .txn = &nested};
 		txn.failure = &failure;
@@ -288,7 +272,7 @@ static int release_txn(struct once_elector *e, struct flight *f, int64_t reserve
 	}
 	if (reserve_lease != 0)
 		success[txn.n_success++] = op_put(e->keys.reserve, e->reserve_to, reserve_lease);
-	return start_txn(e, f, &txn, on_answer);
+	return start_txn(e, f, &txn);
 }
 
 static void on_reserve_lease(void *userdata, const struct once_response *response)
@@ -300,8 +284,8 @@ static void on_reserve_lease(void *userdata, const struct once_response *respons
 	/* Without a lease the release goes without the reservation: it matters more. */
 	if (release_txn(f->elector, f, response->outcome == ONCE_APPLIED ? response->lease : 0) == 0)
 		return;
-	f->call = NULL;
-	reply_fill(&event, f->action.op, response);
+	landed(f);
+	elector_reply(&event, f->action.op, response);
 	event.reply.outcome = ELECTION_REFUSED;
 	elector_step(f->elector, &event);
 }
@@ -313,11 +297,10 @@ static int perform_release(struct once_elector *e, struct flight *f)
 	if (!f->action.reserve || e->reserve_to[0] == '\0')
 		return release_txn(e, f, 0);
 	return once_lease_grant(
-		e->client, &f->call, &options, RESERVE_TTL_S, 0, on_reserve_lease, f);
+		e->node->client, &f->call, &options, RESERVE_TTL_S, 0, on_reserve_lease, f);
 }
 
-/* Starts the call of an operation. Negative: it could not be started, nothing was sent. */
-int elector_perform(struct once_elector *e, const struct election_action *action)
+static int start(struct once_elector *e, const struct election_action *action, bool counted)
 {
 	struct once_call_options options = options_of(e);
 	struct flight *f = flight_new(e, action);
@@ -326,18 +309,11 @@ int elector_perform(struct once_elector *e, const struct election_action *action
 	if (!f)
 		return -EBUSY;
 	switch (action->kind) {
-	case ELECTION_LIST:
-		r = perform_list(e, f);
-		break;
-	case ELECTION_GRANT:
-		r = once_lease_grant(
-			e->client, &f->call, &options, e->timing.lease_ttl_s, 0, on_answer, f);
-		break;
 	case ELECTION_KEEPALIVE:
-		r = once_lease_keepalive(e->client, &f->call, &options, action->lease, on_answer, f);
+		r = once_lease_keepalive(e->node->client, &f->call, &options, action->lease, on_answer, f);
 		break;
 	case ELECTION_REVOKE:
-		r = once_lease_revoke(e->client, &f->call, &options, action->lease, on_answer, f);
+		r = once_lease_revoke(e->node->client, &f->call, &options, action->lease, on_answer, f);
 		break;
 	case ELECTION_ACQUIRE:
 		r = perform_acquire(e, f);
@@ -357,59 +333,88 @@ int elector_perform(struct once_elector *e, const struct election_action *action
 	}
 	if (r < 0)
 		f->call = NULL;
+	else
+		f->counted = counted;
 	return r;
 }
 
-/* ---- watch ---- */
-
-static void on_watch(void *userdata, const struct once_watch_report *report)
+/* A request whose turn has come. */
+static int start_counted(struct once_elector *e, const struct election_action *action)
 {
-	struct once_elector *e = userdata;
-	struct election_event event = {0};
-	bool freed = false;
+	int r = start(e, action, e->node->shared);
 
-	switch (report->note) {
-	case ONCE_WATCH_EVENTS:
-		for (size_t i = 0; i < report->n_events && !freed; i++) {
-			if (report->events[i].kv.mod_revision > e->watch_revision)
-				e->watch_revision = report->events[i].kv.mod_revision;
-			if (!view_seen(e, &event, &report->events[i]))
-				continue;
-			e->freed = &freed;
-			elector_step(e, &event);
-			if (!freed)
-				e->freed = NULL;
-		}
-		break;
-	case ONCE_WATCH_COMPACTED:
-	case ONCE_WATCH_FAILED:
-		e->watch = NULL;
-		elector_say(e, ONCE_LOG_INFO, "watch-ended", "the watch ended (%s); listing again",
-			report->note == ONCE_WATCH_COMPACTED ? "compacted" : report->message);
-		event.kind = ELECTION_UNWATCHED;
-		elector_step(e, &event);
-		break;
-	case ONCE_WATCH_STARTED:
-	case ONCE_WATCH_PROGRESS:
-	case ONCE_WATCH_BROKEN:
-		break;
+	if (r < 0)
+		node_call_ended(e->node);
+	return r;
+}
+
+static struct election_event refusal(const struct election_action *a)
+{
+	struct election_event event = {.kind = ELECTION_LIST_FAILED};
+
+	if (a->kind != ELECTION_LIST) {
+		event.kind = ELECTION_REPLY;
+		event.reply.op = a->op;
+		event.reply.outcome = ELECTION_REFUSED;
+	}
+	return event;
+}
+
+/* Starts the call of an operation, or has the node do it. Negative: it could not be started, nothing was sent. */
+int elector_perform(struct once_elector *e, const struct election_action *action)
+{
+	int r;
+
+	switch (action->kind) {
+	case ELECTION_LIST:
+		return look_list(e, action);
+	case ELECTION_GRANT:
+	case ELECTION_KEEPALIVE:
+	case ELECTION_REVOKE:
+		r = lease_perform(e, action);
+		return r <= 0 ? r : start(e, action, false);
+	case ELECTION_BEAT:
+		return e->shard ? shard_beat(e, action) : start(e, action, false);
+	default:
+		return node_call_waits(e, action) ? 0 : start_counted(e, action);
 	}
 }
 
-/* Watches from watch_revision on. Without the beats for a leader, who has only its own to see. */
-int elector_watch(struct once_elector *e, bool beats)
+/* An operation that could not be started has no effect and never will have. */
+static void refuse(struct once_elector *e, const struct election_action *action)
 {
-	char group_end[512], beats_end[512];
-	struct once_watch_range ranges[3] = {{.key = once_str(e->keys.leader)},
-		{.key = once_str(e->keys.group)}, {.key = once_str(e->keys.beats)}};
-	struct once_watch_config config = {.ranges = ranges, .n_ranges = beats ? 3 : 2};
+	struct election_event event = refusal(action);
 
-	ranges[1].range_end =
-		(struct once_bytes){group_end, once_prefix_end(ranges[1].key, group_end)};
-	ranges[2].range_end =
-		(struct once_bytes){beats_end, once_prefix_end(ranges[2].key, beats_end)};
-	config.start_revision = e->watch_revision + 1;
-	e->watch = once_watch_cancel(e->watch);
-	e->watch_beats = beats;
-	return once_watch_start(e->client, &e->watch, &config, on_watch, e);
+	elector_owe(e, &event);
+}
+
+/* Performs an operation; the answer comes later in any case. */
+void elector_do(struct once_elector *e, const struct election_action *action)
+{
+	if (elector_perform(e, action) < 0)
+		refuse(e, action);
+}
+
+/* ---- a term whose work does not die ---- */
+
+static void on_abandoned(void *userdata, const struct once_response *response)
+{
+	struct once_elector *e = userdata;
+
+	e->abandon = NULL;
+	node_answered(e->node, response);
+}
+
+/* The lease lives on with the node's other groups, so it does not end such a term as it would a lone one's:
+ * the node does, as the lease would, without `clean`. */
+void elector_abandon(struct once_elector *e)
+{
+	struct once_call_options options = options_of(e);
+	struct once_compare holds = compare(ONCE_COMPARE_CREATE, e->keys.leader, e->core.token);
+	struct once_op op = op_delete(e->keys.leader);
+	struct once_txn txn = {.compares = &holds, .n_compares = 1, .success = &op, .n_success = 1};
+
+	e->abandoned = e->loop->ops->now(e->loop);
+	if (!e->abandon)
+		(void)once_txn(e->node->client, &e->abandon, &options, &txn, on_abandoned, e);
 }

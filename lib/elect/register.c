@@ -9,117 +9,133 @@
 #include <errno.h>
 #include <string.h>
 
-static int64_t ttl_of(const struct once_elector *e)
+static int64_t ttl_of(const struct once_node *n)
 {
-	return e->timing.lease_ttl_s * ONCE_NSEC_PER_SEC;
+	return n->timing.lease_ttl_s * ONCE_NSEC_PER_SEC;
 }
 
-static void again_later(struct once_elector *e)
+static void again_later(struct once_node *n)
 {
-	e->loop->ops->timer_set(e->register_timer, ttl_of(e) / 3);
+	n->loop->ops->timer_set(n->register_timer, ttl_of(n) / 3);
 }
 
 /* The name is another incarnation's. */
-static void taken(struct once_elector *e, uint64_t incarnation)
+static void taken(struct once_node *n, uint64_t incarnation)
 {
-	struct once_instant now = e->loop->ops->now(e->loop);
+	struct once_instant now = n->loop->ops->now(n->loop);
+	struct once_elector *e = node_speaker(n);
+	struct list *i;
 
-	if (e->twin != incarnation) {
-		e->twin = incarnation;
-		e->twin_seen = now;
+	if (n->twin != incarnation) {
+		n->twin = incarnation;
+		n->twin_seen = now;
 	}
-	if (once_elapsed_min(e->twin_seen, now) < ttl_of(e) + ttl_of(e) / 2) {
-		again_later(e);
+	if (!e || once_elapsed_min(n->twin_seen, now) < ttl_of(n) + ttl_of(n) / 2) {
+		again_later(n);
 		return;
 	}
 	elector_say(e, ONCE_LOG_ERR, "node-twice",
-		"another living node is named %s (%s): give each its own name", e->node,
-		e->keys.registration);
-	e->error = -EEXIST;
-	once_elector_stop(e);
+		"another living node is named %s (%s): give each its own name", n->name,
+		n->registration);
+	list_foreach (i, &n->electors) {
+		e = list_entry(i, struct once_elector, in_node);
+		if (e->gone)
+			continue;
+		e->error = -EEXIST;
+		once_elector_stop(e);
+	}
 }
 
 static void on_answer(void *userdata, const struct once_response *response)
 {
-	struct once_elector *e = userdata;
+	struct once_node *n = userdata;
 	const struct once_op_result *result = response->op.results;
 	uint64_t incarnation;
 
-	e->register_call = NULL;
+	n->register_call = NULL;
 	if (response->outcome != ONCE_APPLIED) {
-		again_later(e);
+		again_later(n);
 		return;
 	}
 	if (response->op.succeeded) {
-		e->twin = 0;
-		e->registered = e->asked_lease;
-		if (e->registered != e->core.lease.id)
-			again_later(e);
+		n->twin = 0;
+		n->registered = n->asked_lease;
+		if (n->registered != n->lease.id)
+			again_later(n);
 		return;
 	}
 	if (response->op.n_results == 0 || result->n_kvs == 0 ||
 		!keys_registration_read(&incarnation, result->kvs[0].value)) {
-		again_later(e);
-	} else if (incarnation == e->core.config.incarnation &&
-		result->kvs[0].lease == e->core.lease.id) {
-		e->registered = e->core.lease.id; /* an earlier copy whose answer was lost */
-	} else if (incarnation == e->core.config.incarnation) {
-		again_later(e); /* on the lease before, which ends */
+		again_later(n);
+	} else if (incarnation == n->incarnation && result->kvs[0].lease == n->lease.id) {
+		n->registered = n->lease.id; /* an earlier copy whose answer was lost */
+	} else if (incarnation == n->incarnation) {
+		again_later(n); /* on the lease before, which ends */
 	} else {
-		taken(e, incarnation);
+		taken(n, incarnation);
 	}
 }
 
-static void register_now(struct once_elector *e)
+static void register_now(struct once_node *n)
 {
 	char value[KEYS_VALUE_MAX];
-	struct once_call_options options = {ONCE_LANE_CONTROL, e->timing.request_timeout_ns};
+	struct once_call_options options = {ONCE_LANE_CONTROL, n->timing.request_timeout_ns};
 	struct once_compare absent = {
-		.target = ONCE_COMPARE_CREATE, .key = once_str(e->keys.registration)};
-	struct once_op put = {.kind = ONCE_OP_PUT,
-		.key = once_str(e->keys.registration),
-		.lease = e->core.lease.id};
-	struct once_op range = {.kind = ONCE_OP_RANGE, .key = once_str(e->keys.registration)};
+		.target = ONCE_COMPARE_CREATE, .key = once_str(n->registration)};
+	struct once_op put = {
+		.kind = ONCE_OP_PUT, .key = once_str(n->registration), .lease = n->lease.id};
+	struct once_op range = {.kind = ONCE_OP_RANGE, .key = once_str(n->registration)};
 	struct once_txn txn = {&absent, 1, &put, 1, &range, 1};
 
-	if (keys_registration_write(value, sizeof(value), e->core.config.incarnation, e->address) < 0)
+	if (keys_registration_write(value, sizeof(value), n->incarnation, n->address) < 0)
 		return;
 	put.value = once_str(value);
-	e->asked_lease = put.lease;
-	if (once_txn(e->client, &e->register_call, &options, &txn, on_answer, e) < 0)
-		again_later(e);
+	n->asked_lease = put.lease;
+	if (once_txn(n->client, &n->register_call, &options, &txn, on_answer, n) < 0)
+		again_later(n);
+}
+
+static bool is_ending(const struct once_node *n)
+{
+	struct list *i;
+
+	list_foreach (i, &n->electors)
+		if (!list_entry(i, struct once_elector, in_node)->core.stop)
+			return false;
+	return true;
 }
 
 static void on_timer(void *userdata)
 {
-	struct once_elector *e = userdata;
+	struct once_node *n = userdata;
 
-	if (!e->register_call && e->core.lease.id != 0 && e->core.lease.id != e->registered &&
-		!e->core.stop)
-		register_now(e);
+	if (!n->register_call && n->lease.id != 0 && n->lease.id != n->registered && !is_ending(n))
+		register_now(n);
 }
 
-/* After each step: a lease that carries no registration yet gets one, once the more urgent is done. */
+/* After each step: a lease that carries no registration yet gets one, once the more urgent is done. Of a
+ * shared node nothing is more urgent: others wait to see who is there. */
 void register_check(struct once_elector *e)
 {
+	struct once_node *n = e->node;
 	bool campaigning = e->core.role == ELECTION_FOLLOW || e->core.role == ELECTION_LEADING;
 
-	if (!campaigning || e->core.lease.id == 0 || e->registering == e->core.lease.id)
+	if (!campaigning || n->lease.id == 0 || n->registering == n->lease.id)
 		return;
-	e->registering = e->core.lease.id;
-	e->loop->ops->timer_set(e->register_timer, e->timing.beat_interval_ns / 2);
+	n->registering = n->lease.id;
+	n->loop->ops->timer_set(n->register_timer, n->shared ? 0 : n->timing.beat_interval_ns / 2);
 }
 
-int register_init(struct once_elector *e)
+int register_init(struct once_node *n)
 {
-	e->register_timer = e->loop->ops->timer_new(e->loop, on_timer, e);
-	return e->register_timer ? 0 : -ENOMEM;
+	n->register_timer = n->loop->ops->timer_new(n->loop, on_timer, n);
+	return n->register_timer ? 0 : -ENOMEM;
 }
 
-void register_fini(struct once_elector *e)
+void register_fini(struct once_node *n)
 {
-	e->register_call = once_call_cancel(e->register_call);
-	if (e->register_timer)
-		e->loop->ops->timer_free(e->register_timer);
-	e->register_timer = NULL;
+	n->register_call = once_call_cancel(n->register_call);
+	if (n->register_timer)
+		n->loop->ops->timer_free(n->register_timer);
+	n->register_timer = NULL;
 }

@@ -42,6 +42,7 @@ static enum election_key view_one(struct once_elector *e, struct election_view *
 		memset(&e->epoch, 0, sizeof(e->epoch));
 		if (keys_epoch_read(&e->epoch, kv->value))
 			view->epoch.incarnation = e->epoch.incarnation;
+		e->rank_due = true;
 		return ELECTION_KEY_EPOCH;
 	}
 	if (is_key(kv->key, e->keys.clean)) {
@@ -56,7 +57,7 @@ static enum election_key view_one(struct once_elector *e, struct election_view *
 	}
 	if (is_key(kv->key, e->keys.reserve)) {
 		view->reserve =
-			same_bytes(kv->value, e->node) ? ELECTION_RESERVE_US : ELECTION_RESERVE_OTHER;
+			same_bytes(kv->value, e->node->name) ? ELECTION_RESERVE_US : ELECTION_RESERVE_OTHER;
 		return ELECTION_KEY_RESERVE;
 	}
 	if (is_key(kv->key, e->epoch.beat) && keys_beat_read(&incarnation, kv->value)) {
@@ -67,14 +68,38 @@ static enum election_key view_one(struct once_elector *e, struct election_view *
 	return ELECTION_KEYS;
 }
 
+/* Everything of a group, key by key: the beats after the epoch. */
+void view_begin(struct once_elector *e, struct election_view *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	memset(&e->epoch, 0, sizeof(e->epoch));
+	leader_name(e, NULL);
+}
+
+void view_add(struct once_elector *e, struct election_view *view, const struct once_kv *kv)
+{
+	(void)view_one(e, view, kv);
+}
+
+bool view_has_beat(const struct once_elector *e, struct once_bytes key)
+{
+	return is_key(key, e->epoch.beat);
+}
+
+void view_add_beat(struct once_elector *e, struct election_view *view,
+	const struct once_op_result *beats)
+{
+	for (size_t k = 0; k < beats->n_kvs; k++)
+		if (view_has_beat(e, beats->kvs[k].key))
+			(void)view_one(e, view, &beats->kvs[k]);
+}
+
 /* Everything, from the ranges of a list. The epoch says where to look for the beat, so it is read
  * before the beats, which the ranges come in the order of. */
 void view_from_results(struct once_elector *e, struct election_view *ret,
 	const struct once_op_result *results, size_t n)
 {
-	memset(ret, 0, sizeof(*ret));
-	memset(&e->epoch, 0, sizeof(e->epoch));
-	leader_name(e, NULL);
+	view_begin(e, ret);
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < results[i].n_kvs; k++)
 			(void)view_one(e, ret, &results[i].kvs[k]);

@@ -18,6 +18,7 @@ extern "C" {
 #endif
 
 struct once_elector;
+struct once_node;
 
 /* Every node of a group must have the same; the values are stored in etcd and compared in every
  * acquire. See once_timing_check(). */
@@ -100,6 +101,37 @@ struct once_elector_config {
 int once_elector_new(struct once_elector **ret, struct once_client *client,
 	struct once_loop *loop, const struct once_elector_config *config,
 	const struct once_elector_callbacks *callbacks, void *userdata, char *message, size_t size);
+
+/* ---- many groups ---- */
+
+/* What many electors of one process share: a lease, a registration under prefix/nodes/, a watch stream, and
+ * beats that prove up to 60 groups each; an idle group costs next to nothing. See docs/groups.md. Since
+ * 0.2. Strings are copied. */
+struct once_node_config {
+	const char *key;    /* "/leader": of the group "default"; of any other group g "/leader/g" */
+	const char *prefix; /* "/onced" */
+	const char *node;   /* unique: [a-z0-9][a-z0-9._-]{0,63} */
+	const char *address; /* shown to others; may be NULL */
+	struct once_timing timing;
+};
+
+/* -EINVAL: a name or the timing; message says which (may be NULL). -ENOMEM, -EIO: no random number. Starts
+ * nothing. client and loop are borrowed until once_node_free(). Since 0.2. */
+int once_node_new(struct once_node **ret, struct once_client *client, struct once_loop *loop,
+	const struct once_node_config *config, char *message, size_t size);
+
+/* An elector of the node, for config.group. Of config count group, value, recovered, recovered_size,
+ * recovered_empty and record; the rest is the node's. -EEXIST: the node has one for that group. Else as
+ * once_elector_new(). Groups other than "default" leave a vacant key first to the node whose turn it is by
+ * name; and a term whose work was not stopped by its deadline is given up, without a word that it is dead.
+ * When one's lease has ended the others' has, too. -EEXIST in on_stopped() comes to all of them. Since 0.2. */
+int once_elector_new_on(struct once_elector **ret, struct once_node *node,
+	const struct once_elector_config *config, const struct once_elector_callbacks *callbacks,
+	void *userdata, char *message, size_t size);
+
+/* Frees its electors, too, as once_elector_free() does. Legal in their callbacks. Returns NULL; NULL is fine.
+ * Since 0.2. */
+struct once_node *once_node_free(struct once_node *node);
 
 /* Begin: self-test of the guard, recovery, registration, campaign. etcd need not be there yet. */
 int once_elector_start(struct once_elector *elector);
