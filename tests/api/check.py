@@ -38,6 +38,7 @@ LAYERS = [
     (r"lib/etcd/codec[a-z-]*\.[ch]", LIBC, r"base/|etcd/|once/|cjson/cJSON\.h"),
     (r"lib/etcd/pem\.c", LIBC, r"base/|etcd/|once/|openssl/"),
     (r"lib/etcd/.*", LIBC, r"base/|etcd/|once/"),
+    (r"lib/elect/node\.h", LIBC, r"base/|core/|elect/|once/|uthash\.h"),
     (r"lib/elect/.*", LIBC, r"base/|core/|elect/|once/"),
     (r"lib/record/hash\.c", LIBC, r"base/|record/|once/|openssl/"),
     (r"lib/record/packed\.c", LIBC, r"base/|record/|once/|zstd\.h"),

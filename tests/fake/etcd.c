@@ -233,9 +233,14 @@ static int do_put(struct fake_etcd *e, const cJSON *op, struct buf *out, int64_t
 	int64_t lease = number_of(op, "lease");
 	char *key = key_of(op, "key");
 
+	buf_printf(out, "{" HEADER, (long long)revision);
+	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(op, "prev_kv")) && find(e, key)) {
+		buf_puts(out, ",\"prev_kv\":");
+		put_kv(out, find(e, key));
+	}
+	buf_puts(out, "}");
 	put(e, key, text_of(op, "value"), lease, revision);
 	free(key);
-	buf_printf(out, "{" HEADER "}", (long long)revision);
 	return 0;
 }
 
@@ -273,8 +278,13 @@ static bool holds_for(const struct fake_kv *kv, const cJSON *compare)
 	static const char *const fields[][2] = {{"CREATE", "create_revision"},
 		{"MOD", "mod_revision"}, {"LEASE", "lease"}, {"VERSION", "version"}};
 	const char *target = text_of(compare, "target"), *result = text_of(compare, "result");
-	int64_t is = target_of(kv, target), wanted = 0;
+	int64_t is, wanted = 0;
 
+	if (strcmp(target, "VALUE") == 0) { /* an absent key has none, not even another */
+		assert(strcmp(result, "EQUAL") == 0);
+		return kv && strcmp(kv->value, text_of(compare, "value")) == 0;
+	}
+	is = target_of(kv, target);
 	for (size_t i = 0; i < 4; i++) {
 		if (strcmp(target, fields[i][0]) == 0)
 			wanted = number_of(compare, fields[i][1]);
@@ -320,42 +330,61 @@ static bool leases_exist(struct fake_etcd *e, const cJSON *ops)
 	return true;
 }
 
-static int do_txn(struct fake_etcd *e, const cJSON *txn, struct buf *out)
+/* The branch that the compares choose: whether they held, and the answers. */
+static bool do_branch(
+	struct fake_etcd *e, const cJSON *txn, struct buf *out, int64_t revision, bool *changed)
 {
-	int64_t revision = e->revision + 1;
 	const cJSON *compare, *ops, *op, *body;
-	bool succeeded = true, changed = false;
-	struct buf answers;
+	bool succeeded = true;
 	int n = 0;
 
 	cJSON_ArrayForEach (compare, cJSON_GetObjectItemCaseSensitive(txn, "compare"))
 		succeeded = succeeded && holds(e, compare);
 	ops = cJSON_GetObjectItemCaseSensitive(txn, succeeded ? "success" : "failure");
-	if (!leases_exist(e, ops))
-		return -ENOENT;
-	buf_init(&answers, 1 << 24);
+	buf_printf(out, "%s\"responses\":[", succeeded ? "\"succeeded\":true," : "");
 	cJSON_ArrayForEach (op, ops) {
-		buf_puts(&answers, n++ ? "," : "");
+		buf_puts(out, n++ ? "," : "");
 		if ((body = cJSON_GetObjectItemCaseSensitive(op, "request_put"))) {
-			buf_puts(&answers, "{\"response_put\":");
-			(void)do_put(e, body, &answers, revision);
-			changed = true;
+			buf_puts(out, "{\"response_put\":");
+			(void)do_put(e, body, out, revision);
+			*changed = true;
 		} else if ((body = cJSON_GetObjectItemCaseSensitive(op, "request_delete_range"))) {
-			buf_puts(&answers, "{\"response_delete_range\":");
-			changed = do_delete(e, body, &answers, revision) || changed;
+			buf_puts(out, "{\"response_delete_range\":");
+			*changed = do_delete(e, body, out, revision) || *changed;
+		} else if ((body = cJSON_GetObjectItemCaseSensitive(op, "request_txn"))) {
+			buf_puts(out, "{\"response_txn\":{");
+			(void)do_branch(e, body, out, revision, changed);
+			buf_puts(out, "}");
 		} else {
 			body = cJSON_GetObjectItemCaseSensitive(op, "request_range");
 			assert(body);
-			buf_puts(&answers, "{\"response_range\":");
-			do_range(e, body, &answers);
+			buf_puts(out, "{\"response_range\":");
+			do_range(e, body, out);
 		}
-		buf_puts(&answers, "}");
+		buf_puts(out, "}");
 	}
+	buf_puts(out, "]");
+	return succeeded;
+}
+
+static int do_txn(struct fake_etcd *e, const cJSON *txn, struct buf *out)
+{
+	int64_t revision = e->revision + 1;
+	struct buf answers;
+	bool changed = false, succeeded = true;
+	const cJSON *compare;
+
+	cJSON_ArrayForEach (compare, cJSON_GetObjectItemCaseSensitive(txn, "compare"))
+		succeeded = succeeded && holds(e, compare);
+	if (!leases_exist(e,
+		    cJSON_GetObjectItemCaseSensitive(txn, succeeded ? "success" : "failure")))
+		return -ENOENT;
+	buf_init(&answers, 1 << 24);
+	(void)do_branch(e, txn, &answers, revision, &changed);
 	if (changed)
 		e->revision = revision;
 	e->n_txns++;
-	buf_printf(out, "{" HEADER "%s,\"responses\":[%s]}", (long long)e->revision,
-		succeeded ? ",\"succeeded\":true" : "", buf_text(&answers));
+	buf_printf(out, "{" HEADER ",%s}", (long long)e->revision, buf_text(&answers));
 	buf_fini(&answers);
 	return 0;
 }

@@ -1,0 +1,480 @@
+/* Many groups on each of a few nodes, on a little etcd in virtual time: whose work lives when. */
+#include "tests/unit/unit.h"
+#include "tests/fake/crowd.h"
+
+#include <once/elect.h>
+#include <stdlib.h>
+
+#define SEC ONCE_NSEC_PER_SEC
+#define MS ONCE_NSEC_PER_MSEC
+
+enum { GROUPS_MAX = 70, NODES = 3 };
+
+struct world;
+
+/* A group on a node, and its work: it lives until it is stopped or its deadline comes. */
+struct seat {
+	struct world *world;
+	struct once_elector *elector;
+	unsigned node, group;
+	bool alive, stuck; /* stuck: work that never ends by itself */
+	int64_t token, until, gap, lead_at;
+	unsigned leads;
+	enum once_stop_reason stopped;
+};
+
+struct world {
+	struct crowd crowd;
+	struct once_node *node[NODES];
+	struct seat seat[NODES][GROUPS_MAX];
+	struct once_timing timing;
+	unsigned n_nodes, n_groups, overlaps;
+};
+
+static int64_t now_of(const struct world *w)
+{
+	return w->crowd.loop.now_ns;
+}
+
+static void on_extend(void *userdata, int64_t token, struct once_instant proved)
+{
+	struct seat *s = userdata;
+	int64_t until = proved.boot_ns + s->world->timing.fence_after_ns -
+		s->world->timing.kill_budget_ns;
+
+	assert_true(proved.boot_ns <= now_of(s->world));
+	if (s->token == token && until - s->until > s->gap)
+		s->gap = until - s->until;
+	s->token = token;
+	s->until = until;
+}
+
+static void on_lead(void *userdata, int64_t token, struct once_instant proved)
+{
+	struct seat *s = userdata;
+
+	on_extend(s, token, proved);
+	s->alive = true;
+	s->gap = 0;
+	s->leads++;
+	s->lead_at = now_of(s->world);
+}
+
+static void on_stop(
+	void *userdata, int64_t token, enum once_stop_reason reason, int64_t grace_ns)
+{
+	struct seat *s = userdata;
+
+	s->stopped = reason;
+	if (s->stuck)
+		return;
+	s->alive = false;
+	once_elector_stopped(s->elector);
+}
+
+static void on_stopped(void *userdata, int error)
+{
+	struct seat *s = userdata;
+
+	s->elector = once_elector_free(s->elector);
+}
+
+/* With GROUPS_LOG=1. */
+static void on_log(void *userdata, enum once_log_level level, const char *event, const char *text)
+{
+	const struct seat *s = userdata;
+
+	if (getenv("GROUPS_LOG"))
+		print_message("%8lld %c g%u %s: %s\n", (long long)(now_of(s->world) / MS),
+			'a' + (int)s->node, s->group, event, text);
+}
+
+static void node_start(struct world *w, unsigned node)
+{
+	static const struct once_elector_callbacks callbacks = {.on_lead = on_lead,
+		.on_extend = on_extend,
+		.on_stop = on_stop,
+		.on_log = on_log,
+		.on_stopped = on_stopped};
+	char name[2] = {(char)('a' + node), 0};
+	struct once_node_config config = {.key = "/leader",
+		.prefix = "/onced",
+		.node = name,
+		.timing = w->timing};
+
+	assert_int_equal(once_node_new(&w->node[node], w->crowd.member[node].client,
+				 &w->crowd.loop.loop, &config, NULL, 0),
+		0);
+	for (unsigned g = 0; g < w->n_groups; g++) {
+		struct seat *s = &w->seat[node][g];
+		char group[16];
+		struct once_elector_config elector = {.group = group};
+
+		(void)snprintf(group, sizeof(group), g == 0 ? "default" : "g%u", g);
+		*s = (struct seat){.world = w, .node = node, .group = g};
+		assert_int_equal(once_elector_new_on(&s->elector, w->node[node], &elector,
+					 &callbacks, s, NULL, 0),
+			0);
+		assert_int_equal(once_elector_start(s->elector), 0);
+	}
+}
+
+/* As a crash would, its work with it. */
+static void node_kill(struct world *w, unsigned node)
+{
+	w->node[node] = once_node_free(w->node[node]);
+	for (unsigned g = 0; g < w->n_groups; g++) {
+		w->seat[node][g].alive = false;
+		w->seat[node][g].elector = NULL;
+	}
+}
+
+static void world_init(
+	struct world *w, unsigned nodes, unsigned groups, uint64_t seed, int faults)
+{
+	memset(w, 0, sizeof(*w));
+	crowd_init(&w->crowd, nodes, seed, faults);
+	assert_int_equal(once_timing_profile(&w->timing, "normal"), 0);
+	w->n_nodes = nodes;
+	w->n_groups = groups;
+	for (unsigned n = 0; n < nodes; n++)
+		node_start(w, n);
+}
+
+static void world_fini(struct world *w)
+{
+	for (unsigned n = 0; n < w->n_nodes; n++)
+		w->node[n] = once_node_free(w->node[n]);
+	crowd_fini(&w->crowd);
+	assert_int_equal(w->overlaps, 0);
+}
+
+static bool lives(const struct world *w, unsigned node, unsigned group)
+{
+	const struct seat *s = &w->seat[node][group];
+	return s->alive && now_of(w) < s->until;
+}
+
+static void check(struct world *w)
+{
+	for (unsigned g = 0; g < w->n_groups; g++) {
+		unsigned alive = 0;
+
+		for (unsigned n = 0; n < w->n_nodes; n++)
+			alive += lives(w, n, g);
+		if (alive > 1 && w->overlaps++ == 0)
+			print_message("group %u: %u at once at %lld ms\n", g, alive,
+				(long long)(now_of(w) / MS));
+	}
+}
+
+static void run(struct world *w, int64_t ns)
+{
+	int64_t end = now_of(w) + ns;
+
+	while (now_of(w) < end) {
+		crowd_step(&w->crowd);
+		check(w);
+	}
+}
+
+static unsigned owned_by(const struct world *w, unsigned node)
+{
+	unsigned n = 0;
+
+	for (unsigned g = 0; g < w->n_groups; g++)
+		n += lives(w, node, g);
+	return n;
+}
+
+static unsigned owned(const struct world *w)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < w->n_nodes; i++)
+		n += owned_by(w, i);
+	return n;
+}
+
+/* ---- tests ---- */
+
+static void groups_are_owned_and_spread(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	size_t txns;
+
+	world_init(w, 3, 60, 1, 0);
+	run(w, 6 * SEC);
+	assert_int_equal(owned(w), 60);
+	for (unsigned n = 0; n < 3; n++)
+		assert_in_range(owned_by(w, n), 10, 30);
+	run(w, 5 * SEC);
+	txns = w->crowd.etcd->n_txns;
+	run(w, 10 * SEC);
+	/* three shards and the default group, a beat a second each, and a list now and then */
+	assert_in_range(w->crowd.etcd->n_txns - txns, 30, 60);
+	for (unsigned n = 0; n < 3; n++)
+		for (unsigned g = 0; g < 60; g++)
+			assert_in_range(w->seat[n][g].gap, 0, 2 * SEC);
+	world_fini(w);
+	free(w);
+}
+
+static void a_dead_nodes_groups_move(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	world_init(w, 3, 40, 2, 0);
+	run(w, 8 * SEC);
+	assert_int_equal(owned(w), 40);
+	node_kill(w, 1);
+	run(w, 9 * SEC); /* V (1 + delta) and two seconds and a bit */
+	assert_int_equal(owned(w), 40);
+	assert_in_range(owned_by(w, 0), 12, 28);
+	node_start(w, 1);
+	run(w, 9 * SEC);
+	assert_int_equal(owned(w), 40);
+	world_fini(w);
+	free(w);
+}
+
+/* The refused beat itself shows it: the watch is not told. */
+static void one_lost_group_costs_the_others_nothing(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	int64_t token[8];
+
+	world_init(w, 1, 8, 3, 0);
+	run(w, 8 * SEC);
+	assert_int_equal(owned(w), 8);
+	for (unsigned g = 0; g < 8; g++)
+		token[g] = w->seat[0][g].token;
+	fake_etcd_delete(w->crowd.etcd, "/leader/g3");
+	for (unsigned i = 0; i < 300; i++) {
+		(void)fake_etcd_serve(w->crowd.etcd, w->crowd.member[0].transport, FATE_ANSWERED);
+		fake_loop_run(&w->crowd.loop, 5 * MS);
+	}
+	for (unsigned g = 0; g < 8; g++) {
+		struct seat *s = &w->seat[0][g];
+
+		if (g == 3) {
+			assert_int_equal(s->stopped, ONCE_STOP_LOST);
+			continue;
+		}
+		assert_int_equal(s->token, token[g]);
+		assert_int_equal(s->stopped, 0);
+		assert_int_equal(s->leads, 1);
+		assert_true(s->until - now_of(w) > 4 * SEC);
+	}
+	world_fini(w);
+	free(w);
+}
+
+/* Somebody overwrites a key without its lease: create_revision alone would not show it. */
+static void a_key_without_its_lease_is_lost(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	world_init(w, 1, 4, 4, 0);
+	run(w, 8 * SEC);
+	assert_int_equal(owned(w), 4);
+	fake_etcd_put(w->crowd.etcd, "/leader/g2", "me", 0);
+	run(w, 1500 * MS);
+	assert_int_equal(w->seat[0][2].stopped, ONCE_STOP_LOST);
+	assert_int_equal(w->seat[0][1].stopped, 0);
+	world_fini(w);
+	free(w);
+}
+
+/* The lease lives on with the others, and so does the beat key. */
+static void work_that_does_not_die_gives_its_group_up(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	unsigned leader = 0, other;
+
+	world_init(w, 2, 10, 5, 0);
+	run(w, 8 * SEC);
+	assert_int_equal(owned(w), 10);
+	leader = lives(w, 0, 4) ? 0 : 1;
+	other = 1 - leader;
+	w->seat[leader][4].stuck = true;
+	assert_int_equal(once_elector_resign(w->seat[leader][4].elector, NULL), 0);
+	run(w, 4 * SEC);
+	assert_false(lives(w, other, 4)); /* its work is not known to be dead */
+	run(w, 20 * SEC);
+	assert_true(lives(w, other, 4));
+	assert_int_equal(owned(w), 10);
+	for (unsigned g = 0; g < 10; g++)
+		assert_int_equal(w->seat[0][g].leads + w->seat[1][g].leads, g == 4 ? 2 : 1);
+	world_fini(w);
+	free(w);
+}
+
+static void an_orderly_end_hands_over_at_once(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	world_init(w, 2, 20, 6, 0);
+	run(w, 8 * SEC);
+	assert_int_equal(owned(w), 20);
+	for (unsigned g = 0; g < 20; g++)
+		once_elector_stop(w->seat[0][g].elector);
+	run(w, 3 * SEC);
+	assert_int_equal(owned_by(w, 1), 20);
+	for (unsigned g = 0; g < 20; g++)
+		assert_null(w->seat[0][g].elector);
+	assert_null(fake_etcd_get(w->crowd.etcd, "/onced/nodes/a"));
+	world_fini(w);
+	free(w);
+}
+
+static void one_group_ends_and_the_others_go_on(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	world_init(w, 1, 6, 7, 0);
+	run(w, 8 * SEC);
+	once_elector_stop(w->seat[0][2].elector);
+	run(w, 2 * SEC);
+	assert_null(w->seat[0][2].elector);
+	assert_null(fake_etcd_get(w->crowd.etcd, "/leader/g2"));
+	assert_int_equal(owned(w), 5);
+	/* an acquire of it that comes late, on the lease that lives on */
+	fake_etcd_put(w->crowd.etcd, "/leader/g2", "a",
+		fake_etcd_get(w->crowd.etcd, "/leader/g1")->lease);
+	run(w, 2 * SEC);
+	assert_null(fake_etcd_get(w->crowd.etcd, "/leader/g2"));
+	run(w, 20 * SEC);
+	assert_int_equal(owned(w), 5);
+	for (unsigned g = 0; g < 6; g++)
+		assert_int_equal(w->seat[0][g].leads, 1);
+	world_fini(w);
+	free(w);
+}
+
+/* ---- faults ---- */
+
+static void disturb(struct world *w)
+{
+	unsigned n = (unsigned)crowd_random(&w->crowd, w->n_nodes);
+	unsigned g = (unsigned)crowd_random(&w->crowd, w->n_groups);
+	struct seat *s = &w->seat[n][g];
+	char key[32];
+
+	switch (crowd_random(&w->crowd, 7)) {
+	case 0:
+		w->crowd.member[n].cut = !w->crowd.member[n].cut;
+		break;
+	case 1:
+		if (w->node[n])
+			node_kill(w, n);
+		else
+			node_start(w, n);
+		break;
+	case 2:
+		if (s->elector)
+			(void)once_elector_resign(s->elector, NULL);
+		break;
+	case 3:
+		(void)snprintf(key, sizeof(key), g == 0 ? "/leader" : "/leader/g%u", g);
+		fake_etcd_delete(w->crowd.etcd, key);
+		break;
+	case 4:
+		if (s->elector)
+			once_elector_stop(s->elector);
+		break;
+	case 5:
+		s->stuck = crowd_random(&w->crowd, 3) == 0;
+		break;
+	default:
+		break;
+	}
+}
+
+static void heal(struct world *w)
+{
+	w->crowd.faults = 0;
+	for (unsigned n = 0; n < w->n_nodes; n++) {
+		w->crowd.member[n].cut = false;
+		if (w->node[n])
+			node_kill(w, n);
+		node_start(w, n);
+	}
+	run(w, 40 * SEC);
+}
+
+static void no_two_works_of_a_group_live_at_once(void **state)
+{
+	const char *given = getenv("GROUPS_SEEDS");
+	uint64_t seeds = given ? strtoull(given, NULL, 10) : 12;
+	unsigned leads = 0;
+
+	for (uint64_t seed = 1; seed <= seeds; seed++) {
+		struct world *w = calloc(1, sizeof(*w));
+
+		world_init(w, 3, 8, seed, (int)(seed % 4) * 4);
+		run(w, 5 * SEC);
+		for (unsigned i = 0; i < 40; i++) {
+			disturb(w);
+			run(w, (int64_t)crowd_random(&w->crowd, 4000) * MS);
+		}
+		heal(w);
+		if (owned(w) != 8 || w->overlaps)
+			print_message("seed %llu: %u owned\n", (unsigned long long)seed, owned(w));
+		assert_int_equal(owned(w), 8);
+		for (unsigned n = 0; n < 3; n++)
+			for (unsigned g = 0; g < 8; g++)
+				leads += w->seat[n][g].leads;
+		world_fini(w);
+		free(w);
+	}
+	assert_true(leads >= 8 * seeds);
+}
+
+/* ---- what is refused ---- */
+
+static void wrong_ones_are_refused(void **state)
+{
+	static const struct once_elector_callbacks callbacks;
+	struct world *w = calloc(1, sizeof(*w));
+	struct once_elector_config config = {.group = "g1"};
+	struct once_elector *e = NULL;
+	struct once_node_config node = {.key = "/leader", .prefix = "/onced", .node = "A"};
+	struct once_node *none = NULL;
+	char message[200];
+
+	world_init(w, 1, 2, 1, 0);
+	node.timing = w->timing;
+	assert_int_equal(once_elector_new_on(&e, w->node[0], &config, &callbacks, NULL, message,
+				 sizeof(message)),
+		-EEXIST);
+	assert_string_equal(message, "group g1: there already");
+	config.group = "a/b";
+	assert_int_equal(once_elector_new_on(&e, w->node[0], &config, &callbacks, NULL, message,
+				 sizeof(message)),
+		-EINVAL);
+	assert_non_null(strstr(message, "group"));
+	assert_int_equal(once_node_new(&none, w->crowd.member[0].client, &w->crowd.loop.loop, &node,
+				 message, sizeof(message)),
+		-EINVAL);
+	assert_non_null(strstr(message, "node"));
+	assert_null(once_node_free(NULL));
+	world_fini(w);
+	free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(groups_are_owned_and_spread),
+		cmocka_unit_test(a_dead_nodes_groups_move),
+		cmocka_unit_test(one_lost_group_costs_the_others_nothing),
+		cmocka_unit_test(a_key_without_its_lease_is_lost),
+		cmocka_unit_test(work_that_does_not_die_gives_its_group_up),
+		cmocka_unit_test(an_orderly_end_hands_over_at_once),
+		cmocka_unit_test(one_group_ends_and_the_others_go_on),
+		cmocka_unit_test(no_two_works_of_a_group_live_at_once),
+		cmocka_unit_test(wrong_ones_are_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
