@@ -12,6 +12,7 @@
 
 #include <once/elect.h>
 
+#define HASH_FUNCTION HASH_SAX /* the default one falls through its cases without a word */
 #define HASH_NONFATAL_OOM 1 /* then what was added has no table */
 #include <uthash.h>
 
