@@ -87,6 +87,13 @@ static void drop(struct beat *b)
 	free(b);
 }
 
+static void forget(struct beat *b, const struct once_elector *e)
+{
+	for (unsigned k = 0; k < b->n; k++)
+		if (b->of[k].e == e)
+			b->of[k].e = NULL;
+}
+
 void shard_leave(struct once_elector *e)
 {
 	struct list *i;
@@ -94,12 +101,10 @@ void shard_leave(struct once_elector *e)
 	list_remove(&e->in_shard);
 	if (!e->shard)
 		return;
-	list_foreach (i, &e->shard->flying) {
-		struct beat *b = list_entry(i, struct beat, in_shard);
-		for (unsigned k = 0; k < b->n; k++)
-			if (b->of[k].e == e)
-				b->of[k].e = NULL;
-	}
+	list_foreach (i, &e->shard->flying)
+		forget(list_entry(i, struct beat, in_shard), e);
+	list_foreach (i, &e->node->telling)
+		forget(list_entry(i, struct beat, in_shard), e);
 	e->shard->n_electors--;
 	e->shard = NULL;
 }
@@ -130,7 +135,7 @@ void shards_free(struct once_node *n)
 
 static void send(struct beat *b);
 
-/* Tells a member, and forgets it. The beat is in no list meanwhile: shard_leave() would not find it. */
+/* Tells a member, and forgets it. */
 static void tell(struct beat *b, unsigned k, const struct election_event *reply)
 {
 	struct once_elector *e = b->of[k].e;
@@ -212,6 +217,8 @@ static void on_beat(void *userdata, const struct once_response *response)
 	node_answered(n, response);
 	elector_reply(&reply, 0, response);
 	node_enter(n);
+	list_remove(&b->in_shard); /* who is told may free the node, and with it the shard */
+	list_append(&n->telling, &b->in_shard);
 	if (response->outcome == ONCE_APPLIED && !response->op.succeeded)
 		refused(b, response, &reply);
 	else

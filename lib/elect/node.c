@@ -318,6 +318,7 @@ static int node_make(struct once_node **ret, struct once_client *client, struct 
 	list_init(&n->list.askers);
 	list_init(&n->list.flying);
 	list_init(&n->shards);
+	list_init(&n->telling);
 	list_init(&n->waiting_releases);
 	list_init(&n->waiting);
 	list_init(&n->peers);

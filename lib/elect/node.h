@@ -91,6 +91,7 @@ struct once_node {
 	uint64_t beat_number; /* of the last beat of this incarnation */
 	struct list shards;
 	unsigned n_shards;
+	struct list telling; /* beats whose electors are being told */
 
 	struct list waiting_releases, waiting; /* electors whose request waits for its turn */
 	unsigned n_calls;

@@ -24,6 +24,7 @@ struct seat {
 };
 
 struct world {
+	bool free_node; /* the next proof's callback does it */
 	struct crowd crowd;
 	struct once_node *node[NODES];
 	struct seat seat[NODES][GROUPS_MAX];
@@ -36,6 +37,8 @@ static int64_t now_of(const struct world *w)
 	return w->crowd.loop.now_ns;
 }
 
+static void node_kill(struct world *w, unsigned node);
+
 static void on_extend(void *userdata, int64_t token, struct once_instant proved)
 {
 	struct seat *s = userdata;
@@ -47,6 +50,10 @@ static void on_extend(void *userdata, int64_t token, struct once_instant proved)
 		s->gap = until - s->until;
 	s->token = token;
 	s->until = until;
+	if (s->world->free_node) {
+		s->world->free_node = false;
+		node_kill(s->world, s->node);
+	}
 }
 
 static void on_lead(void *userdata, int64_t token, struct once_instant proved)
@@ -352,6 +359,24 @@ static void one_group_ends_and_the_others_go_on(void **state)
 	free(w);
 }
 
+/* While the electors of a beat are being told of it. */
+static void a_callback_may_free_the_node(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	world_init(w, 1, 6, 8, 0);
+	run(w, 8 * SEC);
+	once_elector_stop(w->seat[0][0].elector); /* its beat comes alone */
+	run(w, 2 * SEC);
+	assert_int_equal(owned(w), 5);
+	w->free_node = true;
+	run(w, 2 * SEC);
+	assert_null(w->node[0]);
+	assert_int_equal(owned(w), 0);
+	world_fini(w);
+	free(w);
+}
+
 /* ---- faults ---- */
 
 static void disturb(struct world *w)
@@ -473,6 +498,7 @@ int main(void)
 		cmocka_unit_test(work_that_does_not_die_gives_its_group_up),
 		cmocka_unit_test(an_orderly_end_hands_over_at_once),
 		cmocka_unit_test(one_group_ends_and_the_others_go_on),
+		cmocka_unit_test(a_callback_may_free_the_node),
 		cmocka_unit_test(no_two_works_of_a_group_live_at_once),
 		cmocka_unit_test(wrong_ones_are_refused),
 	};
