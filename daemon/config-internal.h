@@ -65,6 +65,7 @@ struct config_draft {
 	const char *program; /* begins the line of a wrong flag; NULL: onced */
 	size_t n_errors;
 	bool for_fuzzing; /* read no file but the text given */
+	bool for_reading; /* by another program than the daemon: no user is looked up */
 };
 
 struct config_job_draft {
@@ -154,7 +155,6 @@ int config_finish(struct config_draft *draft, const struct options *options, con
 int config_load_jobs(struct config_draft *draft, const char *file);
 /* Completes and checks a job, and moves it into the config. Frees the draft's rest. -ENOMEM. */
 int config_add_job(struct config_draft *draft, struct config_job_draft *job);
-void config_job_free(struct config_job *job);
 struct config_origin *config_job_origin(struct config_job_draft *job, size_t offset);
 /* A command as written to words; what is wrong with it is reported for the key. -ENOMEM. */
 int config_command(struct config_draft *draft, const struct config_origin *origin, const char *key,

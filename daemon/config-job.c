@@ -201,6 +201,36 @@ static int load_job(struct config_draft *draft, const char *path, const char *fi
 	return config_add_job(draft, &job);
 }
 
+int config_load_job(const char *directory, const char *name, const char *program,
+	struct config_job *ret, FILE *errors)
+{
+	/* Any StopGrace= is fine: it is the daemon that compares it with onced.conf. */
+	struct config_draft draft = {.errors = errors,
+		.program = program,
+		.for_reading = true,
+		.config.timing.stop_grace_ns = INT64_MAX};
+	char *path = NULL, *file = NULL;
+	int r = -ENOMEM;
+
+	*ret = (struct config_job){0};
+	if (asprintf(&path, "%s/%s.job", directory, name) < 0)
+		path = NULL;
+	if (asprintf(&file, "%s.job", name) < 0)
+		file = NULL;
+	if (path && file)
+		r = load_job(&draft, path, file);
+	if (r == 0 && draft.n_errors == 0) {
+		*ret = draft.config.jobs[0];
+		draft.config.n_jobs = 0;
+	}
+	if (r < 0)
+		fprintf(errors, "%s: out of memory while reading the configuration\n", program);
+	config_free(&draft.config);
+	free(path);
+	free(file);
+	return r < 0 || draft.n_errors > 0 ? EXIT_CONFIG_FILE : 0;
+}
+
 static int filter_jobs(const struct dirent *entry)
 {
 	return is_job_file(entry->d_name);

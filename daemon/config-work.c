@@ -202,7 +202,7 @@ static int complete_user(struct config_draft *draft, struct config_job_draft *jo
 
 	if (!job->user)
 		return 0;
-	if (draft->for_fuzzing) /* looks into no file */
+	if (draft->for_fuzzing || draft->for_reading) /* looks into no file */
 		return config_set_string(&job->job.user.name, job->user);
 	entry = getpwnam(job->user);
 	if (!entry) {

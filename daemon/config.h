@@ -139,6 +139,13 @@ int config_load(const struct options *options, struct config *ret, FILE *errors)
 int config_load_client(const struct options *options, const char *program, struct config *ret,
 	FILE *errors);
 
+/* One job file alone, DIRECTORY/NAME.job, for a program that only reads it. What is wrong is printed
+ * as above, and the exit code returned; free with config_job_free(). */
+int config_load_job(const char *directory, const char *name, const char *program,
+	struct config_job *ret, FILE *errors);
+/* Empties it; an empty one is fine. */
+void config_job_free(struct config_job *job);
+
 /* Zeroes secrets and frees everything; *config is empty afterwards. An empty one is fine. */
 void config_free(struct config *config);
 

@@ -263,15 +263,123 @@ int flow_items_load(struct flow_items *items, const struct config *config,
 	return r;
 }
 
+/* ---- what the ledger says of them ------------------------------------------------------------ */
+
+void flow_items_forget(struct flow_items *items)
+{
+	for (size_t i = 0; i < items->n; i++)
+		items->items[i].run = once_run_free(items->items[i].run);
+	for (size_t i = 0; i < items->n_gone; i++)
+		items->gone[i].run = once_run_free(items->gone[i].run);
+	free(items->gone);
+	items->gone = NULL;
+	items->n_gone = 0;
+}
+
+static struct flow_item *add_gone(struct flow_items *items, const char *name)
+{
+	struct flow_item *grown = reallocarray(items->gone, items->n_gone + 1, sizeof(*grown));
+
+	if (!grown)
+		return NULL;
+	items->gone = grown;
+	grown += items->n_gone++;
+	*grown = (struct flow_item){0};
+	(void)snprintf(grown->name, sizeof(grown->name), "%s", name);
+	return grown;
+}
+
+int flow_items_take(struct flow_items *items, const char *name, const struct once_run *run,
+	int64_t mod_revision)
+{
+	struct flow_item *item = flow_items_find(items, name);
+	struct once_run *copy = malloc(sizeof(*copy));
+
+	if (copy && !item)
+		item = add_gone(items, name);
+	if (!copy || !item) {
+		free(copy);
+		return -ENOMEM;
+	}
+	*copy = *run;
+	copy->tail = (struct once_bytes){0};
+	once_run_free(item->run);
+	item->run = copy;
+	item->mod_revision = mod_revision;
+	return 0;
+}
+
+/* An id that is done once ever must not change once it was begun. */
+static bool is_changed(const struct flow_item *item, const struct config_job *job)
+{
+	if (job->type != CONFIG_JOB_ONCE)
+		return flow_item_changed(item);
+	return item->run && item->run->hash[0] && strcmp(item->run->hash, item->hash) != 0;
+}
+
+static bool is_gone(
+	const struct flow_item *item, const struct config_job *job, char *why, size_t size)
+{
+	if (flow_item_removed(item))
+		return false;
+	if (job->type == CONFIG_JOB_MIGRATE)
+		(void)snprintf(why, size,
+			"%.128s has a record (%s) and is no file in %.256s any more, expected it "
+			"to be there; if it is gone for good: oncectl migrate force %.64s %.128s "
+			"--removed",
+			item->name, once_run_state_name(item->run->state), job->files, job->name,
+			item->name);
+	else
+		(void)snprintf(why, size,
+			"a step that has a record is not in the list any more: %.128s, expected "
+			"the list as it was, or another Id=",
+			item->name);
+	return true;
+}
+
+bool flow_items_refused(
+	const struct flow_items *items, const struct config_job *job, char *why, size_t size)
+{
+	const struct flow_item *open = NULL;
+
+	for (size_t i = 0; i < items->n_gone; i++)
+		if (is_gone(&items->gone[i], job, why, size))
+			return true;
+	for (size_t i = 0; i < items->n; i++) {
+		const struct flow_item *item = &items->items[i];
+
+		if (is_changed(item, job)) {
+			(void)snprintf(why, size,
+				"%.128s was %s with other content (sha256 %.16s..., now "
+				"%.16s...), expected what was done to stay as it is",
+				item->name, flow_item_done(item) ? "done" : "begun",
+				item->run->hash, item->hash);
+			return true;
+		}
+		if (!flow_item_done(item) && !open)
+			open = item;
+		if (!open || !flow_item_done(item))
+			continue;
+		(void)snprintf(why, size,
+			"%.128s comes before %.128s, which is done already, expected it after all "
+			"that is",
+			open->name, item->name);
+		return true;
+	}
+	return false;
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
 void flow_items_free(struct flow_items *items)
 {
+	flow_items_forget(items);
 	for (size_t i = 0; i < items->n; i++) {
 		struct flow_item *item = &items->items[i];
 
 		if (item->owns_argv)
 			words_free(item->argv);
 		free(item->path);
-		once_run_free(item->run);
 	}
 	free(items->items);
 	memset(items, 0, sizeof(*items));

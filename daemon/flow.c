@@ -40,79 +40,21 @@ static void halt(struct flow *f, const char *why)
 
 /* ---- the ledger's view ----------------------------------------------------------------------- */
 
-/* What is wrong between an item and its record. True: it halts. */
-static bool has_changed(struct flow *f, const struct flow_item *item)
-{
-	char why[512];
-
-	if (!item->run->hash[0] || strcmp(item->run->hash, item->hash) == 0 ||
-		(f->job->type != CONFIG_JOB_ONCE && !flow_item_done(item)))
-		return false;
-	(void)snprintf(why, sizeof(why),
-		"%s was %s with other content (sha256 %.16s..., now %.16s...), expected what was "
-		"done to "
-		"stay as it is",
-		item->name, flow_item_done(item) ? "done" : "begun", item->run->hash, item->hash);
-	halt(f, why);
-	return true;
-}
-
-static bool compare_all(struct flow *f)
-{
-	const struct flow_item *open = NULL;
-	char why[512];
-
-	for (size_t i = 0; i < f->items.n; i++) {
-		const struct flow_item *item = &f->items.items[i];
-
-		if (item->run && has_changed(f, item))
-			return false;
-		if (!flow_item_done(item) && !open)
-			open = item;
-		if (!open || item == open || !flow_item_done(item))
-			continue;
-		(void)snprintf(why, sizeof(why),
-			"%.128s comes before %.128s, which is done already, expected "
-			"it after all that is",
-			open->name, item->name);
-		halt(f, why);
-		return false;
-	}
-	return true;
-}
-
 static int on_row(void *userdata, const struct once_row *row)
 {
 	struct flow *f = userdata;
 	bool once = f->job->type == CONFIG_JOB_ONCE;
-	struct flow_item *item = flow_items_find(&f->items, once ? row->key.name : row->key.sub);
-	struct once_run *copy;
 
 	if (!row->run)
 		return row->error < 0 ? row->error : -EBADMSG;
-	if (!item) {
-		f->strange = f->job->type == CONFIG_JOB_STEPS;
-		if (f->job->type == CONFIG_JOB_MIGRATE)
-			log_warning("migrate",
-				"%s: %s has a record (%s) and is no file in %s any more",
-				f->job->name, row->key.sub, once_run_state_name(row->run->state),
-				f->job->files);
-		return 0;
-	}
-	copy = malloc(sizeof(*copy));
-	if (!copy)
-		return -ENOMEM;
-	*copy = *row->run;
-	copy->tail = (struct once_bytes){0};
-	once_run_free(item->run);
-	item->run = copy;
-	item->mod_revision = row->mod_revision;
-	return 0;
+	return flow_items_take(
+		&f->items, once ? row->key.name : row->key.sub, row->run, row->mod_revision);
 }
 
 static void on_listed(void *userdata, int error, int64_t revision, const char *message)
 {
 	struct flow *f = userdata;
+	char why[1024];
 
 	f->task = NULL;
 	if (error < 0) {
@@ -121,11 +63,9 @@ static void on_listed(void *userdata, int error, int64_t revision, const char *m
 		return;
 	}
 	f->listed = true;
-	if (f->strange)
-		halt(f, "a step that has a record is not in the list any more, expected the list "
-			"as it was, "
-			"or another Id=");
-	else if (compare_all(f))
+	if (flow_items_refused(&f->items, f->job, why, sizeof(why)))
+		halt(f, why);
+	else
 		advance(f);
 }
 
@@ -135,9 +75,7 @@ static void list(struct flow *f)
 		.kind = f->job->type == CONFIG_JOB_ONCE ? ONCE_KEY_ONCE : ONCE_KEY_STEP,
 		.name = f->job->id};
 
-	f->strange = false;
-	for (size_t i = 0; i < f->items.n; i++)
-		f->items.items[i].run = once_run_free(f->items.items[i].run);
+	flow_items_forget(&f->items);
 	if (once_ledger_list(f->scene->records, &f->task, &wanted, on_row, on_listed, f) < 0)
 		again(f);
 }
@@ -222,6 +160,7 @@ static void start(struct flow *f, struct flow_item *item)
 		.argv = item->argv,
 		.argc = item->argc,
 		.hash = item->hash,
+		.detail = flow_item_waits(item) ? item->run->detail : NULL, /* who put it back */
 		.former = item->run,
 		.mod_revision = item->mod_revision};
 
@@ -333,8 +272,7 @@ static void settle_left(struct flow *f, struct flow_item *item, int probe)
 {
 	char left[400];
 
-	switch (item->run->exited || f->go_on ? POLICY_VERDICT_RERUN
-					      : policy_interrupted(f->job->on_interrupt, probe)) {
+	switch (f->go_on ? POLICY_VERDICT_RERUN : policy_interrupted(f->job->on_interrupt, probe)) {
 	case POLICY_VERDICT_OVER:
 		decide(f, item, ONCE_RUN_INTERRUPTED, "no-end");
 		break;
@@ -409,10 +347,10 @@ static void go(struct flow *f)
 		record_baseline(f, item);
 	} else if (!item->run) {
 		start(f, item);
+	} else if (flow_item_waits(item) || (f->go_on && item->run->state != ONCE_RUN_BEGUN)) {
+		start(f, item);
 	} else if (item->run->state == ONCE_RUN_BEGUN) {
 		settle_left(f, item, -1);
-	} else if (f->go_on) {
-		start(f, item);
 	} else {
 		halt_at(f, item);
 	}

@@ -19,7 +19,6 @@ struct flow {
 	struct once_task *task;
 	bool leading;
 	bool loaded, opened, listed; /* in this term */
-	bool strange;		     /* a step has a record and is not in the list */
 	bool halted;		     /* until a trigger, or the next term */
 	bool go_on;		     /* a trigger: what failed or is on hold is done again */
 	bool complete;		     /* said so */

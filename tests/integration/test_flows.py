@@ -3,7 +3,6 @@ real databases."""
 import os
 import re
 import shutil
-import sqlite3
 import subprocess
 import time
 
@@ -12,6 +11,7 @@ import pytest
 import postgres
 from cluster import wait_for
 from conftest import describe
+from sqlitedb import Sqlite
 
 pytestmark = pytest.mark.parametrize("cluster", [("3.5", 1, True)], indirect=True, ids=describe)
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -110,36 +110,6 @@ def test_a_failed_step_waits_for_a_trigger(jobs, tmp_path):
 
 
 # ---- migrations
-
-class Sqlite:
-    """A real database, and migrations that are slow in their middle."""
-
-    def __init__(self, directory):
-        self.path = os.path.join(str(directory), "app.db")
-        self.files = os.path.join(str(directory), "migrations")
-        os.mkdir(self.files)
-        connection = sqlite3.connect(self.path)
-        connection.executescript("CREATE TABLE applied (file INTEGER)")
-        connection.close()
-
-    def write(self, number, slow=True):
-        """One transaction that inserts its number, and takes about a second to do so."""
-        wait = ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000000) "
-                "SELECT count(*) FROM n;\n") if slow else ""
-        with open(os.path.join(self.files, "%04d_step.sql" % number), "w", encoding="ascii") as file:
-            file.write("BEGIN;\nINSERT INTO applied VALUES (%d);\n%sCOMMIT;\n" % (number, wait))
-
-    def applied(self):
-        connection = sqlite3.connect(self.path, timeout=10)
-        try:
-            return [row[0] for row in connection.execute("SELECT file FROM applied ORDER BY rowid")]
-        finally:
-            connection.close()
-
-    def keys(self):
-        return {"Type": "migrate", "Directory": self.files,
-                "Runner": "%s -bail %s \".read '%%f'\"" % (shutil.which("sqlite3"), self.path)}
-
 
 def begun(group, flow, name):
     record = group.steps(flow).get(name)

@@ -25,6 +25,9 @@
 	X(once)                                                                                    \
 	X(step)                                                                                    \
 	X(ids)                                                                                     \
+	X(migrate_status)                                                                          \
+	X(migrate_dry_run)                                                                         \
+	X(migrate_force)                                                                           \
 	X(confirm)                                                                                 \
 	X(txn)                                                                                     \
 	X(watch)                                                                                  \

@@ -42,6 +42,8 @@ const char *ctl_run_reason_text(const struct once_run *run)
 		{"dst-gap", "the local clock skipped that moment"},
 		{"no-end", "it was begun, and its node never told the end"},
 		{"probe", "Probe= decided it"},
+		{"forced", "an operator said so (oncectl migrate force)"},
+		{"removed", "its file is gone for good, an operator said"},
 		{"hold", "it waits for an operator (OnInterrupt=hold)"},
 		{"killed", "an operator ended it"},
 		{"term", "its node's leadership ended"},
