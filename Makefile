@@ -17,6 +17,8 @@ PEER    ?=
 OUT     ?=
 # swarm
 SEEDS ?=
+# demo, up, down
+DOCKER ?=
 # bench
 RUNS ?= 5
 # fuzz: seconds for each target
@@ -41,10 +43,15 @@ test:  ## everything: unit, simulator, sanitizers, clang, real etcd; last line i
 	@tools/deps.sh build test
 	@$(PYTHON) tests/run.py --build $(BUILD) --jobs $(JOBS)
 
-demo:  ## three nodes, four faults, one table, in about a minute; KEEP=1 leaves the cluster up
+demo:  ## three nodes, four faults, one table, in about a minute; KEEP=1 leaves it up, DOCKER=1 in containers
+ifeq ($(DOCKER),1)
+	@compose/prepare
+	@$(PYTHON) tools/demo/demo.py --docker $(if $(KEEP),--keep)
+else
 	@tools/deps.sh build demo
 	@$(MAKE) --no-print-directory build
 	@$(PYTHON) tools/demo/demo.py --onced $(BUILD)/daemon/onced $(if $(KEEP),--keep)
+endif
 
 bench:  ## measure against etcdctl and write docs/benchmarks.md; RUNS=5, CHECK=1 compares with the aims
 	@tools/deps.sh build demo
@@ -74,11 +81,14 @@ install: $(BUILD)/build.ninja  ## install; PREFIX=/usr/local DESTDIR=
 	@ninja --quiet -C $(BUILD) -j $(JOBS)
 	DESTDIR="$(DESTDIR)" $(MESON) install -C $(BUILD) --no-rebuild
 
-up:  ## a local three-member etcd cluster with TLS that stays
-	@tools/deps.sh demo
-	@$(PYTHON) tools/demo/local.py up
+# Containers where a Docker engine answers, else processes; DOCKER=1 or DOCKER=0 decides.
+up:  ## three etcd members with TLS and passwords and three onced in containers; without Docker (DOCKER=0) the etcd alone
+	@if compose/prepare '$(DOCKER)'; then compose/compose up -d --build; \
+	elif [ '$(DOCKER)' != 1 ]; then tools/deps.sh demo && $(PYTHON) tools/demo/local.py up; \
+	else exit 1; fi
 
-down:  ## end that cluster and forget its data
+down:  ## end that and forget its data
+	@if [ '$(DOCKER)' != 0 ] && docker info >/dev/null 2>&1; then compose/compose down -v -t 3; fi
 	@$(PYTHON) tools/demo/local.py down
 
 fuzz:  ## run every fuzz target for SECONDS=60

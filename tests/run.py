@@ -88,17 +88,22 @@ def meson_suite(prefix):
     return name_of
 
 
+def is_shell(path):
+    with open(path, "rb") as file:
+        return file.readline(64).rstrip() in (b"#!/bin/sh", b"#!/bin/bash")
+
+
 class Runner:
     def __init__(self, options):
         self.options, self.counts = options, Counts()
 
     def stage_scripts(self):
-        found = subprocess.run(["git", "ls-files", "*.sh", ".ci/run"], cwd=TOP, text=True,
-                               stdout=subprocess.PIPE).stdout.split()
-        if not found:
-            # not a git checkout: a tar ball
-            found = [".ci/run"] + [os.path.join("tools", f) for f in os.listdir(TOP + "/tools")
-                                   if f.endswith(".sh")]
+        """Whatever says so in its first line, whether from git or from a tar ball."""
+        found = [".ci/run"]
+        for directory, inner, files in os.walk(TOP):
+            inner[:] = [d for d in inner if not d.startswith((".", "build"))]
+            found += [os.path.relpath(os.path.join(directory, f), TOP) for f in files
+                      if is_shell(os.path.join(directory, f))]
         for script in found:
             failed = run(["shellcheck", script], 60) != 0
             self.counts.add("scripts", not failed, failed, note="shellcheck " + script if failed else None)
