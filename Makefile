@@ -50,7 +50,8 @@ ifeq ($(DOCKER),1)
 else
 	@tools/deps.sh build demo
 	@$(MAKE) --no-print-directory build
-	@$(PYTHON) tools/demo/demo.py --onced $(BUILD)/daemon/onced $(if $(KEEP),--keep)
+	@$(PYTHON) tools/demo/demo.py --onced $(BUILD)/daemon/onced \
+		--lifejob $(BUILD)/tests/integration/lifejob $(if $(KEEP),--keep)
 endif
 
 bench:  ## measure against etcdctl and write docs/benchmarks.md; RUNS=5, CHECK=1 compares with the aims
