@@ -11,6 +11,9 @@
  *   BOOTTIME-NS accept|reject TOKEN NODE PID GREATEST
  * With --late that is all it does, once: work that was handed to others and comes after its term.
  *
+ * With --storm it forks without end meanwhile (storm_lane), STORM_LANES processes and as many again at
+ * most, for STORM_MS at most: whoever ends them one by one is always one pid late.
+ *
  * With --then COMMAND... it writes one line of life and becomes that command: when that was started.
  * With --beside COMMAND... that runs as a child meanwhile.
  *
@@ -33,8 +36,10 @@ struct options {
 	char **then, **beside;
 	int64_t period_ms, max_ms, exit_after_ms;
 	int exit_code;
-	bool ignore_term, daemonise, late;
+	bool ignore_term, daemonise, storm, late;
 };
+
+enum { STORM_LANES = 5, STORM_HOP_NS = 20000000, STORM_SAID = 10, STORM_LEAF = 5, STORM_MS = 60000 };
 
 static volatile sig_atomic_t terminated;
 
@@ -160,6 +165,40 @@ static void leave_child(int fd, const struct options *o)
 	_exit(live(fd, &child, true));
 }
 
+/* Each process lives for a moment, in a session of its own, and goes on in its child; some leave
+ * another one behind. One line in STORM_SAID generations, the lock in all of them. */
+static void storm_lane(int fd, const struct options *o)
+{
+	int64_t end = now_ns() + STORM_MS * INT64_C(1000000);
+
+	for (int64_t generation = 0; now_ns() < end; generation++) {
+		pid_t pid = fork();
+
+		if (pid > 0)
+			_exit(0);
+		if (pid == 0) {
+			setsid();
+			prctl(PR_SET_PDEATHSIG, 0);
+		}
+		if (generation % STORM_SAID == 0)
+			write_line(fd, o, "child", generation);
+		if (generation % STORM_LEAF == 0 && fork() == 0) {
+			sleep_until(now_ns() + STORM_LEAF * STORM_HOP_NS);
+			_exit(0);
+		}
+		sleep_until(now_ns() + STORM_HOP_NS);
+	}
+	_exit(0);
+}
+
+static void start_storm(int fd, const struct options *o)
+{
+	signal(SIGCHLD, SIG_IGN); /* those that come to us leave nothing behind */
+	for (int i = 0; i < STORM_LANES; i++)
+		if (fork() == 0)
+			storm_lane(fd, o);
+}
+
 /* Ends with us at the latest. */
 static void start_beside(const struct options *o)
 {
@@ -176,7 +215,7 @@ static void start_beside(const struct options *o)
 static int usage(void)
 {
 	fprintf(stderr, "usage: lifejob FILE NODE [--period MS] [--max S] [--ignore-term] [--daemonise]"
-			" [--exit CODE AFTER-MS] [--sink FILE] [--late] [--then COMMAND...]"
+			" [--storm] [--exit CODE AFTER-MS] [--sink FILE] [--late] [--then COMMAND...]"
 			" [--beside COMMAND...]\n");
 	return 2;
 }
@@ -198,6 +237,8 @@ static bool parse(struct options *o, int argc, char **argv)
 			o->ignore_term = true;
 		} else if (!strcmp(argv[i], "--daemonise")) {
 			o->daemonise = true;
+		} else if (!strcmp(argv[i], "--storm")) {
+			o->storm = true;
 		} else if (!strcmp(argv[i], "--then") && i + 1 < argc) {
 			o->then = &argv[i + 1];
 			break;
@@ -253,5 +294,7 @@ int main(int argc, char **argv)
 		start_beside(&o);
 	if (o.daemonise)
 		leave_child(fd, &o);
+	if (o.storm)
+		start_storm(fd, &o);
 	return live(fd, &o, false);
 }

@@ -140,6 +140,25 @@ def test_job_that_ignores_sigterm(tmp_path, lifejob):
     assert {x.kind for x in checker.read(path)} == {"life", "term"}
 
 
+def test_job_that_forks_without_end(tmp_path, lifejob):
+    """In a PID namespace, with which all of it ends."""
+    path = str(tmp_path / "history")
+    job = procs.spawn(["unshare", "--pid", "--fork", "--kill-child", lifejob, path, "a", "--storm"],
+                      env={"ONCED_TOKEN": "5"})
+    wait_for("line of a tenth process", lambda: len(
+        {x.pid for x in checker.read(path) if x.kind == "child"}) > 9, 10)
+    most = 0
+    for _ in range(50):
+        most = max(most, len(procs.descendants(job.pid)))
+        time.sleep(0.005)
+    assert 5 < most <= 30, "%d processes at once" % most
+    procs.end(job)
+    wait_for("end of all", lambda: not procs.orphans(), 3)
+    size = len(checker.read(path))
+    time.sleep(0.3)
+    assert len(checker.read(path)) == size and checker.check(checker.read(path)) is None
+
+
 def test_etcdctl_environment_works(pool):
     cluster = pool.get("3.4", 1, True)
     env = dict(os.environ, **cluster.etcdctl_environment())
