@@ -4,8 +4,8 @@
     check.py DIRECTORY...    one line per invariant; exit 1 and the shortest explanation if one fails
 
 A directory holds: history (the jobs' lives, lifejob.c), sink (what the resource took and refused),
-watch (every change in etcd, observer.py), runs (the ledger's own side, scribe.c), events (what was done to it, torture.py), onced-NODE.log. The
-numbers:
+watch (every change in etcd, observer.py), runs (the ledger's own side, scribe.c), ticks (what the jobs with a schedule did, nodes.py), given (numbers, allocator.c), events
+(what was done to it, torture.py), onced-NODE.log. The numbers:
 
     I1  lives of different tokens never overlap; also what no clock can hide: the kernel's lock
     I2  tokens grow strictly with the start of lives; those the sink accepted never fall
@@ -17,6 +17,8 @@ numbers:
         other waits V(1 + drift) from there
     L   after everything is healed there is a life within the bound
     I3 I5 I6, I7 once more: the ledger that the job keeps, see ledger.py
+    I4, I3 and I7 once more: the jobs with a schedule, see instants.py
+    I5  once more: numbers that are given out, see given.py
 """
 import base64
 import bisect
@@ -29,6 +31,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 import checker  # noqa: E402
+import given  # noqa: E402
+import instants  # noqa: E402
 import ledger  # noqa: E402
 
 # Seconds: 2 * LeaseTTL + 4 of profile fast, from the moment at which etcd is healthy. A run that was told
@@ -38,7 +42,8 @@ MARGIN = 0.1     # seconds; V * drift of profile fast is 0.15, the rest is the k
 GROUP = "/onced/g/default/"
 
 Write = collections.namedtuple("Write", "ns verdict token node pid greatest")
-Run = collections.namedtuple("Run", "lines sink watch events seized runs")
+Run = collections.namedtuple("Run", "lines sink watch events seized runs ticks given",
+                             defaults=(None, None))
 SEIZED = re.compile(r"ended the silent term (\d+)")
 
 
@@ -77,7 +82,7 @@ def load(directory):
     path = lambda name: os.path.join(directory, name)  # noqa: E731
     return Run(checker.read(path("history")), read_sink(path("sink")), read_json_lines(path("watch")),
                read_json_lines(path("events")) or [], read_seized(directory),
-               ledger.read(path("runs")))
+               ledger.read(path("runs")), instants.read(path("ticks")), given.read(path("given")))
 
 
 # ---- the invariants: None, or what is wrong
@@ -201,8 +206,10 @@ CHECKS = [("I1", "lives of different tokens never overlap", lives_apart, None),
           ("L", "a life soon after each heal", alive_after_heal, None)]
 
 
-CHECKS += [(number, what, check, "runs") for number, what, check in ledger.CHECKS]
-NEEDED = {"watch": "no record of changes in etcd", "runs": "no ledger was kept"}
+CHECKS += [(*check, needs) for needs, judge in (("runs", ledger), ("ticks", instants), ("given", given))
+           for check in judge.CHECKS]
+NEEDED = {"watch": "no record of changes in etcd", "runs": "no ledger was kept",
+          "ticks": "no job with a schedule", "given": "nobody took numbers"}
 
 
 def verdicts(run):
@@ -212,7 +219,7 @@ def verdicts(run):
         skipped = None
         if needs and getattr(run, needs) is None:
             skipped = NEEDED[needs]
-        elif needs == "runs" and run.watch is None:
+        elif needs and run.watch is None:
             skipped = NEEDED["watch"]
         elif not run.lines:
             skipped = "no line at all"

@@ -39,7 +39,7 @@ def read(path):
 class Records:
     """The versions that were seen of each record: (revision, create revision, record)."""
 
-    def __init__(self, watch):
+    def __init__(self, watch, head=HEAD):
         self.versions, self.deleted = collections.defaultdict(list), set()
         self.last, self.gaps, self.epochs = 0, [], []
         for change in watch:
@@ -51,9 +51,9 @@ class Records:
             key = change["key"]
             if key == EPOCH and change["type"] == "put":
                 self.epochs.append(change["revision"])
-            elif key.startswith(HEAD) and change["type"] == "delete":
+            elif key.startswith(head) and change["type"] == "delete":
                 self.deleted.add(key)
-            elif key.startswith(HEAD):
+            elif key.startswith(head):
                 self.versions[key].append((change["revision"], change["create"],
                                            json.loads(base64.b64decode(change["value"]))))
 
@@ -127,8 +127,8 @@ def told_right(run):
     return None
 
 
-def begun_in_term(run):
-    records = Records(run.watch)
+def begun_in_term(run, records=None):
+    records = records or Records(run.watch)
     begins = sorted((revision, key, record["token"]) for key, versions in records.versions.items()
                     for revision, create, record in versions if revision == create)
     epochs = sorted(records.epochs)

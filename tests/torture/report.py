@@ -57,11 +57,13 @@ def smallest_margin(results):
 
 
 def fell(results):
-    """How many runs of the torture showed a lost record, and how many a duplicate."""
-    counts = []
+    """How many runs of the torture showed a lost record, how many a duplicate, of how many that were judged."""
+    counts, judged = [], []
     for wanted in ("I5", "I3"):
-        judged = [v for r in results for v in r["verdicts"] if v["number"] == wanted and not v["skipped"]]
-        counts.append(sum(bool(v["problem"]) for v in judged) if judged else "not measured")
+        judged = [r for r in results if any(
+            v["number"] == wanted and not v["skipped"] for v in r["verdicts"])]
+        counts.append(sum(any(v["number"] == wanted and v["problem"] for v in r["verdicts"]) for r in judged)
+                      if judged else "not measured")
     return (*counts, len(judged))
 
 
@@ -75,6 +77,38 @@ def ledger_sums(ledgers):
         ("requests refused as of an old term", count("fenced")),
         ("requests without an answer: unknown, or asked by one that was killed; of these written", "%d, %d; %d" % (
             count("unknown"), count("unanswered"), count("unknown_written", "unanswered_written")))]
+
+
+def instant_sums(found):
+    """The jobs with a schedule."""
+    if not found:
+        return []
+    count = collections.Counter()
+    for figures in found:
+        count.update(figures)
+    skipped = {name: n for name, n in sorted(count.items()) if name.startswith("skipped")}
+    return [
+        ("instants of schedules; with exactly one decision", "%d; %d" % (
+            count["instants"] + count["undecided"], count["instants"] - count["twice"])),
+        ("of these done, cut off, skipped", "%d, %d, %d: %s" % (
+            count["ok"], count["interrupted"], sum(skipped.values()),
+            ", ".join("%s %d" % (name[9:-1], n) for name, n in skipped.items()))),
+        ("ended otherwise", ", ".join("%s %d" % (name, count[name]) for name in (
+            "failed", "timeout", "lost", "begun") if count[name]) or "none"),
+        ("attempts; of these second ones of a run that was cut off", "%d; %d" % (
+            count["done"], count["done again"])),
+        ("records trimmed meanwhile", count["trimmed"])]
+
+
+def number_sums(found):
+    """Those that are given out once."""
+    count = collections.Counter()
+    for figures in found:
+        count.update(figures)
+    return [] if not found else [
+        ("requests for numbers, without an answer; numbers given, twice", "%d, %d; %d, %d" % (
+            count["asked"], count["unanswered"] + count["refused"], count["numbers"], count["twice"])),
+        ("numbers that nobody got", count["lost"])]
 
 
 def sums(results):
@@ -91,6 +125,8 @@ def sums(results):
         ("late writes it refused", total(results, "sink_rejected") - total(results, "sink_rejected_jobs")),
         ("writes of jobs it refused", total(results, "sink_rejected_jobs")),
         *ledger_sums([r["ledger"] for r in results if r.get("ledger")]),
+        *instant_sums([r["instants"] for r in results if r.get("instants")]),
+        *number_sums([r["numbers"] for r in results if r.get("numbers")]),
         ("smallest time from dead to deadline, when the guardian had to act", smallest_margin(results)),
         ("terms that ended without a reason", total(results, "false_stops")),
         ("longest wait for a job after a heal",
@@ -101,15 +137,18 @@ def sums(results):
 
 
 def judgements(results):
-    rows = []
-    for result in results:
+    """A column for each run; below, what was said of those that do not hold."""
+    rows, words = collections.OrderedDict(), []
+    for i, result in enumerate(results):
         for verdict in result["verdicts"]:
-            rows.append((result["seed"], who(result), verdict["number"], verdict["what"],
-                         "**" + verdict["problem"] + "**" if verdict["problem"]
-                         else "skipped: " + verdict["skipped"] if verdict["skipped"] else "holds"))
+            row = rows.setdefault((verdict["number"], verdict["what"]), ["not judged"] * len(results))
+            row[i] = "**FAILS**" if verdict["problem"] else "skipped" if verdict["skipped"] else "holds"
+            if verdict["problem"]:
+                words.append("- seed %d, %s: **%s**" % (result["seed"], verdict["number"], verdict["problem"]))
         if result["problem"]:
-            rows.append((result["seed"], who(result), "-", "the run", "**" + result["problem"] + "**"))
-    return table(["seed", "on", "", "what", "verdict"], rows)
+            words.append("- seed %d ended by: **%s**" % (result["seed"], result["problem"]))
+    head = ["", ""] + ["%d: %s" % (result["seed"], who(result)) for result in results]
+    return "\n".join([table(head, [(*name, *row) for name, row in rows.items()]), "", *words]).rstrip()
 
 
 def merged_failovers(results):

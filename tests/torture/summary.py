@@ -5,6 +5,8 @@ import os
 import re
 
 import checker
+import given
+import instants
 import ledger
 
 FENCED = re.compile(r"stopped the jobs of token (\d+), (-?[\d.]+) s before the deadline")
@@ -118,7 +120,7 @@ def figures(directory, run, verdicts, problem):
         "sink_accepted": sum(w.verdict == "accept" for w in run.sink),
         "sink_rejected": sum(w.verdict == "reject" for w in run.sink),
         "sink_rejected_jobs": sum(w.verdict == "reject" and w.node != "late" for w in run.sink),
-        "ledger": ledger.figures(run),
+        "ledger": ledger.figures(run), "instants": instants.figures(run), "numbers": given.figures(run),
         "failover_s": failovers(faults, lives),
         "after_heal_s": percentiles(alive) if alive else None,
         "never_after_heal": sum(e["event"] == "healthy" for e in run.events) - len(alive),

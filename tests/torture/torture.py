@@ -36,10 +36,12 @@ import summary  # noqa: E402
 import ground  # noqa: E402
 from cluster import ClusterError  # noqa: E402
 from node import now_ns  # noqa: E402
+from nodes import SCHEDULED  # noqa: E402
 from world import World  # noqa: E402
 
 ROUND = 55       # seconds between two heals
 AT_ONCE = 2
+SETTLE = 90      # seconds for the schedules at the end
 SMOKE = {"minutes": 3, "seed": 1, "bound": 90.0, "margin": 0.0, "patience": 4}
 REFUSED = (LookupError, ClusterError, OSError, subprocess.SubprocessError, RuntimeError)
 
@@ -172,6 +174,23 @@ def torment(world, nemesis, record, options):
         print("%6.1f min: %d faults, token %d on %s" % (
             minutes - (end - time.monotonic()) / 60, nemesis.count, world.tail.last.token,
             world.tail.last.node), flush=True)
+    if not options.peer:
+        settle(world, record, SETTLE * options.patience)
+
+
+def settle(world, record, seconds):
+    """Wait until the schedules are decided up to now. One whose time of day was set looks at it once a
+    minute."""
+    until_s, end, why = int(time.time()), time.monotonic() + seconds, ""
+    while time.monotonic() < end:
+        until(1, world.tick)
+        try:
+            late = [job.name for job in SCHEDULED if not world.decided(job.name, until_s)]
+        except REFUSED as error:
+            late, why = ["?"], str(error)[:200]
+        if not late:
+            break
+    record("decided", until=until_s, late=late, why=why)
 
 
 def watch_lives(world):
@@ -201,6 +220,9 @@ def run(options, directory, tls, bindir):
         world = World(directory, random.Random(chance.randrange(1 << 62)), record, options, tls, bindir)
         nemesis = Nemesis(world, random.Random(chance.randrange(1 << 62)),
                           chosen_faults(options, record), record)
+        if not options.peer:
+            record("scheduled", jobs={job.name: {"every_s": job.every_s, "again": job.again}
+                                      for job in SCHEDULED})
         try:
             torment(world, nemesis, record, options)
         finally:
@@ -249,11 +271,12 @@ def arguments():
     parser.set_defaults(bound=check.BOUND, margin=check.MARGIN, patience=1, without_jobs=[])
     options = parser.parse_args()
     if options.smoke:
-        vars(options).update(SMOKE, without_jobs=["loose"])
+        vars(options).update(SMOKE, without_jobs=["loose", "storm"])
     build = os.path.abspath(options.build)
     options.onced = os.environ.get("ONCED_BIN") or os.path.join(build, "daemon", "onced")
     options.lifejob = os.path.join(build, "tests", "integration", "lifejob")
     options.scribe = os.path.join(build, "tests", "torture", "scribe")
+    options.allocator = os.path.join(build, "tests", "torture", "allocator")
     options.clockstep = os.path.join(build, "tests", "torture", "clockstep.so")
     options.chaosproxy = os.path.join(build, "tests", "torture", "chaosproxy")
     return options
@@ -298,11 +321,11 @@ def main():
     if not os.path.exists(options.clockstep):
         options.lacks["clock"] = "no %s: built with a sanitizer" % options.clockstep
     if "isolate" in options.lacks:
-        options.without_jobs = options.without_jobs + ["isolated"]
-        print("skipped jobs with --isolate: " + options.lacks["isolate"])
+        options.without_jobs = options.without_jobs + ["isolated", "isolated storm"]
+        print("skipped jobs with Isolate=: " + options.lacks["isolate"])
     if options.out:
         os.makedirs(options.out)
-    directory = options.out or tempfile.mkdtemp(prefix="onced-torture-")
+    directory = os.path.abspath(options.out or tempfile.mkdtemp(prefix="onced-torture-"))
     print("seed %d, etcd %s, %s, %d nodes, %g minutes%s; record in %s" % (
         options.seed, options.etcd, ("TLS" if tls else "plaintext") +
         (" with passwords" if options.auth == "yes" else ""), options.nodes, options.minutes,

@@ -1,28 +1,24 @@
 """What a run is made of: three members of etcd on disks that can stall, nodes in network namespaces of
 their own with a chaosproxy before each, and the one who starts again what has ended."""
+import base64
 import json
 import os
-import struct
 import subprocess
 import sys
-import threading
 
 import checker
+import instants
 import procs
 from cluster import Cluster, ClusterError, PortBlock, clean_environment, wait_for
 from ground import enter, make_mounts, make_net
-from node import Node, now_ns
+from node import now_ns
+from nodes import KEY, PASSWORD, PeerNode, TortureNode
 from observer import Observer
 from proxy import Proxy
 
 MEMBERS = 3
 QUOTA = 16 << 20
-KEY = "/leader"
-PASSWORD, TOKEN_SECONDS = "torture", 3
-# How the job behaves. "loose": it works in a descendant that left its session and its parent.
-JOBS = [("plain", [], []), ("stubborn", ["--ignore-term"], []),
-        ("isolated", ["--ignore-term", "--daemonise"], ["--isolate"]),
-        ("loose", ["--ignore-term", "--daemonise"], [])]
+TOKEN_SECONDS = 3
 
 
 class DiskCluster(Cluster):
@@ -32,7 +28,9 @@ class DiskCluster(Cluster):
         super().__init__(directory, MEMBERS, tls, bindir, net.addresses,
                          enter(mounts.prefix, net.hub.prefix),
                          extra=["--quota-backend-bytes", str(QUOTA), "--snapshot-count", "2000",
-                                "--auth-token", "simple", "--auth-token-ttl", str(TOKEN_SECONDS)])
+                                "--auth-token", "simple", "--auth-token-ttl", str(TOKEN_SECONDS),
+                                # else each login costs a tenth of a second of a processor that all share
+                                "--bcrypt-cost", "4"])
         self.auth = False
         self.mounts = mounts
         # The ports of the block that the members do not use: a proxy before each, for the others.
@@ -63,132 +61,6 @@ class DiskCluster(Cluster):
         return super()._flags(member) + ["--wal-dir", self.disks[member.index] + "/wal"]
 
 
-class LogPipe:
-    """A daemon's log through a pipe, so that its reader can be made to stop."""
-
-    def __init__(self, path):
-        self.reader, self.writer = os.pipe()
-        self._go = threading.Event()
-        self._go.set()
-        threading.Thread(target=self._work, args=(path,), daemon=True).start()
-
-    def _work(self, path):
-        with open(path, "ab", buffering=0) as log:
-            while True:
-                self._go.wait()
-                data = os.read(self.reader, 4096)
-                if not data:
-                    return
-                log.write(data)
-
-    def block(self):
-        """Stop reading and fill what room is left."""
-        self._go.clear()
-        fd = os.open("/proc/self/fd/%d" % self.writer, os.O_WRONLY | os.O_NONBLOCK)
-        try:
-            for _ in range(1 << 16):
-                os.write(fd, b"#\n" * 16)
-        except BlockingIOError:
-            pass
-        finally:
-            os.close(fd)
-
-    def unblock(self):
-        self._go.set()
-
-
-class TortureNode(Node):
-    """A node whose log goes through a pipe and whose job is drawn anew at every start."""
-
-    def __init__(self, world, name, endpoints, prefix):
-        super().__init__(name, world.directory, world.onced, [], [], prefix)
-        self.world, self.endpoints = world, endpoints
-        self.pipe = LogPipe(self.log)
-        self.clock = os.path.join(self.directory, "clock-" + name)
-        self.step_clock(0)
-        self.kind, self.due, self.held = "plain", None, False
-
-    def _login(self, *password):
-        return ["--user", "onced", *password] if self.world.cluster.auth else []
-
-    def _password_file(self):
-        path = os.path.join(self.directory, "password")
-        if not os.path.exists(path):
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
-                out.write(PASSWORD + "\n")
-        return path
-
-    def kinds(self):
-        return [kind for kind in JOBS if kind[0] not in self.world.without_jobs]
-
-    def _credentials(self, ca, cert, key):
-        tls = self.world.cluster.tls
-        return [ca, tls.ca, cert, tls.client, key, tls.client_key] if tls else []
-
-    def step_clock(self, seconds):
-        """Its time of day is off by so much from now on; see clockstep.c."""
-        fd = os.open(self.clock, os.O_WRONLY | os.O_CREAT, 0o644)
-        try:
-            os.pwrite(fd, struct.pack("=q", int(seconds * 1e9)), 0)
-        finally:
-            os.close(fd)
-
-    def environment(self):
-        env = clean_environment()
-        if "clock" not in self.world.lacks:
-            env.update(LD_PRELOAD=self.world.clockstep, CLOCKSTEP=self.clock)
-        return env
-
-    def beside(self):
-        """What runs in the job beside it: the one who keeps the ledger."""
-        return ["--beside", *self.scribe(self.name)]
-
-    def scribe(self, name, *options):
-        tls = self.world.cluster.tls
-        return [self.world.scribe, self.world.runs, name, *options,
-                *self._login("--password", PASSWORD),
-                *(["--tls", tls.ca, tls.client, tls.client_key] if tls else []),
-                *self.endpoints.split(",")]
-
-    def start(self):
-        world = self.world
-        self.kind, job, flags = world.chance.choice(self.kinds())
-        self.flags = ["--endpoints", self.endpoints, "--key", KEY, "--profile", "fast",
-                      "--allow-plaintext", *self._login("--password-file", self._password_file()),
-                      *self._credentials("--cacert", "--cert", "--key-file"), *flags]
-        self.job = [world.lifejob, world.history, self.name, "--sink", world.sink,
-                    "--max", "7200", *job, *self.beside()]
-        self.process = procs.spawn(self.command(), self.prefix, stdout=self.pipe.writer,
-                                   stderr=self.pipe.writer, env=self.environment())
-        self._agent, self.due = None, None
-        world.event("start", node=self.name, kind=self.kind)
-        return self
-
-
-class PeerNode(TortureNode):
-    """etcdctl lock. Its job is a well-behaved one that at least dies with it, which is more than it does
-    by itself."""
-
-    def kinds(self):
-        return JOBS[:1]
-
-    def beside(self):
-        return []
-
-    def command(self):
-        program = self.world.cluster.etcdctl_command()[len(self.world.cluster.prefix)]
-        auth = ["--user", "root:" + PASSWORD] if self.world.cluster.auth else []
-        return [program, "--endpoints", self.endpoints, *auth,
-                *self._credentials("--cacert", "--cert", "--key"), "lock", "--ttl", "2", KEY, "--",
-                *procs.DIE_WITH_US, *self.job]
-
-    def _find_agent(self):
-        return self.guardian
-
-    def jobs(self):
-        return procs.descendants(self.guardian)
-
-
 class Tail:
     """The last line of a growing history."""
 
@@ -216,12 +88,14 @@ class World:
     def __init__(self, directory, chance, record, options, tls, bindir):
         self.directory, self.chance, self.event = str(directory), chance, record
         self.onced, self.lifejob, self.scribe = options.onced, options.lifejob, options.scribe
-        self.runs, self.clockstep = os.path.join(self.directory, "runs"), options.clockstep
+        self.allocator, self.clockstep = options.allocator, options.clockstep
+        self.runs, self.ticks, self.given = (
+            os.path.join(self.directory, name) for name in ("runs", "ticks", "given"))
         self.history = os.path.join(self.directory, "history")
         self.sink = os.path.join(self.directory, "sink")
         self.tail, self.nodes, self.proxies, self.spinners = Tail(self.history), {}, {}, []
         self.stalls, self.blocks, self.cluster, self.net, self.observer = {}, [], None, None, None
-        self.between = None
+        self.between, self.reaped = None, 0
         self.space_is_short, self.lacks, self.newer = False, options.lacks, options.newer
         self.without_jobs, self.patience = options.without_jobs, options.patience
         self.mounts = make_mounts(self.lacks)
@@ -257,6 +131,7 @@ class World:
             node = self.nodes[name] = kind(self, name, urls, prefix)
             self.mounts.small(node.runtime)
             node.start()
+            node.start_allocator()
 
     # ---- who is there
 
@@ -295,8 +170,15 @@ class World:
     # ---- going on
 
     def tick(self):
-        """Start again what has ended, a little later, as a service manager does."""
+        """Start again what has ended, a little later, as a service manager does. And collect what was left
+        to us: storms leave many."""
+        if now_ns() > self.reaped + 1e9:
+            procs.reap()
+            self.reaped = now_ns()
         for node in self.nodes.values():
+            if node.allocator and node.allocator.poll() is not None:
+                procs.end(node.allocator)
+                node.start_allocator()
             if node.running() or node.held:
                 continue
             if node.due is None:
@@ -366,6 +248,19 @@ class World:
         wait_for("leader of etcd", self.cluster._leader, 20 * self.patience)
         self.take_back_key()
 
+    def decided(self, job, until_s):
+        """Whether each of its instants until then is decided, and each run of them over."""
+        def answer(*words):
+            return json.loads(self.cluster.etcdctl("get", *words, "-w", "json", seconds=8)).get("kvs", [])
+
+        def value(kv):
+            return json.loads(base64.b64decode(kv["value"]))
+        cursor = answer("/onced/job/%s/next" % job)
+        if not cursor or instants.moment(value(cursor[0])["decided"]) < until_s:
+            return False
+        return all(value(kv)["state"] != "begun" for kv in answer("/onced/run/%s/" % job, "--prefix")
+                   if instants.moment(base64.b64decode(kv["key"]).decode().split("/")[-1]) <= until_s)
+
     def _catch_up(self):
         """The record of changes as complete as it can be."""
         try:
@@ -391,6 +286,8 @@ class World:
                 pass
         for node in self.nodes.values():
             node.pipe.unblock()
+            if node.allocator:
+                procs.end(node.allocator)
             node.close()
         if self.observer:
             self._catch_up()
