@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""check-commands.py ONCECTL DIRECTORY: does oncectl(1) name every command with its sentence, every flag
-of each, and nothing that does not exist?"""
+"""check-commands.py ONCECTL DIRECTORY [PAGE...]: does oncectl(1) name every command with its sentence,
+every flag of each, and nothing that does not exist? And do the pages show only commands and flags that exist?"""
 import os
 import re
 import subprocess
@@ -21,7 +21,26 @@ def flags(text):
     return set(re.findall(r"(?<![\w-])(--[a-z][a-z-]*)", text))
 
 
-def main(program, directory):
+def mistyped(program, page):
+    """What a page has somebody type that oncectl does not know."""
+    known, general = commands(program), flags(help_of(program))
+    with open(page, encoding="utf-8") as file:
+        text = file.read()
+    typed = re.findall(r"`(?:compose/)?oncectl ([^`]*)`|^ {4}.*?(?:\./|/)?\boncectl ([^#\n]*)", text, re.M)
+    for line in (" ".join("".join(groups).split()) for groups in typed):
+        words = [w for w in line.split(" -- ")[0].split() if re.match(r"[a-z-]", w)]
+        plain = [w for w in words if not w.startswith("-")]
+        name = next((n for n in (" ".join(plain[:2]), plain[0] if plain else "") if n in known), None)
+        if name is None:
+            if plain[:1] != ["help"] and plain:
+                yield "%s: oncectl %s: no such command" % (page, line)
+            continue
+        own = flags(help_of(program, *name.split())) | general
+        for flag in sorted(flags(" ".join(words)) - own):
+            yield "%s: oncectl %s: no such flag: %s" % (page, line, flag)
+
+
+def main(program, directory, *pages):
     path = os.path.join(directory, "oncectl.1.scd")
     with open(path, encoding="utf-8") as file:
         page = file.read().replace("\\", "")
@@ -44,8 +63,11 @@ def main(program, directory):
     wrong += ["%s does not exist" % name for name in entries]
     general = help_of(program).split("\nflags:\n")[1]
     wrong += ["%s is missing" % flag for flag in sorted(flags(general) - flags(page))]
+    wrong = ["%s: %s" % (path, line) for line in wrong]
+    for page in pages:
+        wrong += mistyped(program, page)
     for line in wrong:
-        print("%s: %s" % (path, line))
+        print(line)
     return 1 if wrong else 0
 
 
