@@ -50,11 +50,13 @@ LAYERS = [
     (r"tools/oncectl/connect\.c", LIBC, r"base/|once/|tools/oncectl/|ev\.h"),
     (r"tools/etcd-reporter/json\.[ch]", PURE | {"stdlib.h"}, r"base/|tools/etcd-reporter/"),
     (r"tools/etcd-faker/generate\.[ch]", PURE | {"errno.h"}, r"base/|tools/etcd-faker/"),
+    (r"tools/common/(histogram|pace|progress)\.[ch]", LIBC, r"once/time\.h|tools/common/(histogram|pace|progress)\.h"),
     (r"tools/(common|etcd-faker|etcd-reporter)/.*", LIBC,
      r"base/|once/|daemon/options\.h|tools/(common|etcd-faker|etcd-reporter)/|tools/oncectl/ctl\.h"),
     # Of the elector what it keeps in etcd, of the daemon how it is configured.
     (r"tools/oncectl/.*", LIBC,
-     r"base/|core/|once/|elect/keys\.h|record/code\.h|daemon/(config|options|timing|flow-items)\.h|tools/oncectl/"),
+     r"base/|core/|once/|elect/keys\.h|record/code\.h|daemon/(config|options|timing|flow-items)\.h|tools/oncectl/"
+     r"|tools/common/(histogram|pace|progress)\.h"),
 ]
 
 # They overrun, keep hidden state, hide errors, or run a shell.

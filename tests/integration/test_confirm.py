@@ -1,9 +1,12 @@
 """oncectl confirm under faults: what it printed is in etcd, once, and nothing else is claimed."""
 import os
+import pty
 import random
+import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -160,3 +163,155 @@ def test_killed_and_resumed(cluster, mode, tmp_path):
     out, _ = confirm(cluster, "--mode", mode, "--resume", input=lines(ids))
     assert sorted(out.split()) == sorted(ids)
     verify(cluster, mode, printed + ids, tmp_path)
+
+
+@plain
+def test_rate(cluster):
+    start = time.monotonic()
+    out, _ = confirm(cluster, "--rate", "100", input=lines(range(101)))
+    assert time.monotonic() - start >= 1.0 and out == lines(range(101))
+
+
+def read_terminal(fd, until, seconds):
+    """What was written to a terminal up to that text."""
+    text, end = b"", time.monotonic() + seconds
+    while until not in text:
+        ready = select.select([fd], [], [], max(0, end - time.monotonic()))[0]
+        assert ready, text
+        text += os.read(fd, 65536)
+    return text
+
+
+@plain
+def test_progress_on_a_terminal(cluster, tmp_path):
+    (tmp_path / "ids").write_text(lines(range(3000)))
+    master, slave = pty.openpty()
+    with open(tmp_path / "ids") as source, open(tmp_path / "out", "w") as sink:
+        process = procs.spawn([path("oncectl"), *connection(cluster, dash="--"), "confirm", "--rate", "3000"],
+                              stdin=source, stdout=sink, stderr=slave, env=clean_environment())
+    try:
+        text = read_terminal(master, b"s left, p50 ", 30)
+        assert b"ids confirmed, " in text and b"/s, " in text
+        assert process.wait(30) == 0
+    finally:
+        procs.end(process)
+        os.close(slave)
+        os.close(master)
+    assert (tmp_path / "out").read_text() == lines(range(3000))
+
+
+class Fed:
+    """A confirm in one mode that is given ids until told otherwise, never far ahead of what it prints."""
+
+    def __init__(self, cluster, mode, tmp_path, *flags, urls=None):
+        self.mode, self.given, self.bytes, self.stop = mode, 0, 0, threading.Event()
+        self.out = str(tmp_path / mode)
+        with open(self.out, "w") as sink:
+            self.process = procs.spawn(
+                [path("oncectl"), *connection(cluster, urls, "--"), "confirm", "--mode", mode, *flags],
+                stdin=subprocess.PIPE, stdout=sink, stderr=subprocess.PIPE, text=True,
+                env=clean_environment())
+        self.thread = threading.Thread(target=self._feed)
+        self.thread.start()
+
+    def _feed(self):
+        try:
+            while not self.stop.is_set():
+                if self.bytes - self.printed() < 20000:
+                    text = lines(range(self.given, self.given + 100))
+                    self.process.stdin.write(text)
+                    self.process.stdin.flush()
+                    self.given += 100
+                    self.bytes += len(text)
+                time.sleep(0.02)
+        except BrokenPipeError:
+            pass
+
+    def printed(self):
+        return os.path.getsize(self.out)
+
+    def wait_more(self, bytes_more=300, seconds=60):
+        before = self.printed()
+        wait_for("more of " + self.mode, lambda: self.printed() > before + bytes_more, seconds)
+
+    def end(self, seconds=60):
+        """Its exit code, its ids, its errors."""
+        self.stop.set()
+        self.thread.join(seconds)
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
+        self.process.wait(seconds)
+        with open(self.out) as out:
+            return self.process.returncode, out.read(), self.process.stderr.read()
+
+    def close(self):
+        self.stop.set()
+        procs.end(self.process)
+        self.thread.join(10)
+        self.process.stderr.close()
+
+
+@pytest.fixture
+def feed(cluster, tmp_path):
+    started = []
+
+    def start(mode, *flags, **options):
+        started.append(Fed(cluster, mode, tmp_path, *flags, **options))
+        return started[-1]
+    yield start
+    for each in started:
+        each.close()
+
+
+@pytest.mark.parametrize("cluster", [("3.5", 3, True)], indirect=True, ids=describe)
+def test_members_killed(cluster, feed, tmp_path):
+    """All modes at once: the member that leads etcd is killed, then two, so that there is no quorum."""
+    running = [feed(mode, "--batch", "50") for mode in MODES]
+    for victims in (1, 2):
+        for each in running:
+            each.wait_more()
+        leader = cluster.leader()
+        for index in [leader, (leader + 1) % 3][:victims]:
+            cluster.kill(index)
+        time.sleep(0.3)
+        cluster.repair()
+    for each in running:
+        each.wait_more()
+    for each in running:
+        code, out, err = each.end()
+        assert (code, err) == (0, ""), err
+        assert out == lines(range(each.given))
+        verify(cluster, each.mode, out.split(), tmp_path)
+
+
+@plain
+@each
+def test_interrupted(cluster, proxy, feed, mode, tmp_path):
+    """What is in flight is settled: what is printed is in etcd, and nothing else is."""
+    proxy.tell("delay", 0, 150, 150)
+    fed = feed(mode, "--batch", "20", urls=proxy.url)
+    fed.wait_more(50)
+    procs.send(fed.process.pid, signal.SIGINT)
+    code, out, err = fed.end()
+    assert code == 130 and "interrupted: " in err and "of 0 it is not known" in err, err
+    ids = out.split()
+    assert out == lines(range(len(ids)))
+    verify(cluster, mode, ids, tmp_path)
+    assert sorted(confirm(cluster, "--mode", mode, "--list")[0].split()) == sorted(ids)
+
+
+@plain
+def test_interrupted_while_etcd_is_silent(cluster, proxy, feed, tmp_path):
+    fed = feed("txn", "--batch", "50", urls=proxy.url)
+    fed.wait_more()
+    proxy.tell("blackhole", 0)
+    given = fed.given
+    wait_for("ids in flight", lambda: fed.given > given, 20)
+    procs.send(fed.process.pid, signal.SIGINT)
+    code, out, err = fed.end(20)
+    assert code == 130 and " it is not known; --resume goes on" in err and "of 0 it" not in err, err
+    assert out == lines(range(len(out.split())))
+    proxy.heal()
+    verify(cluster, "txn", out.split(), tmp_path)

@@ -24,16 +24,22 @@ static void draw_bar(double part)
 	fprintf(stderr, "] %3.0f%% ", part * 100);
 }
 
+bool progress_due(const struct progress *progress)
+{
+	return progress->on &&
+	       (!progress->drawn ||
+		       once_elapsed_max(progress->since, once_instant_now()) - progress->shown_ns >=
+			       interval_ns);
+}
+
 void progress_show(struct progress *progress, uint64_t done, const char *more)
 {
 	int64_t now;
 	double rate;
 
-	if (!progress->on)
+	if (!progress_due(progress))
 		return;
 	now = once_elapsed_max(progress->since, once_instant_now());
-	if (progress->drawn && now - progress->shown_ns < interval_ns)
-		return;
 	progress->shown_ns = now;
 	progress->drawn = true;
 	rate = now > 0 ? (double)done / ((double)now / 1e9) : 0;

@@ -15,6 +15,8 @@ struct progress {
 };
 
 void progress_init(struct progress *progress, const char *what, uint64_t total);
+/* Whether progress_show() would draw now. */
+bool progress_due(const struct progress *progress);
 /* Draws at most five times a second. more: said behind it, or NULL. */
 void progress_show(struct progress *progress, uint64_t done, const char *more);
 /* Takes the line away. */

@@ -12,11 +12,13 @@
 #include <once/confirm.h>
 #include <string.h>
 
+#include "tools/common/pace.h"
+
 struct load {
 	struct faker *f;
 	struct once_writer *writer;
 	struct once_timer *timer; /* the next moment that -rate allows */
-	struct once_instant since;
+	struct pace pace;
 	struct progress progress;
 	uint64_t next;
 	struct buf key, value; /* of item `next` while it is made */
@@ -33,13 +35,11 @@ static bool has_failed(const struct load *l)
 static bool may_go(struct load *l)
 {
 	struct once_loop *loop = l->f->ctl.loop;
-	double due_s = l->f->rate ? (double)l->next / (double)l->f->rate : 0;
-	int64_t wait = (int64_t)(due_s * 1e9) - once_elapsed_max(l->since, loop->ops->now(loop));
+	int64_t wait = pace_wait_ns(&l->pace, l->next, loop->ops->now(loop));
 
-	if (!l->f->rate || wait <= 0)
-		return true;
-	loop->ops->timer_set(l->timer, wait > ONCE_NSEC_PER_MSEC ? wait : ONCE_NSEC_PER_MSEC);
-	return false;
+	if (wait > 0)
+		loop->ops->timer_set(l->timer, wait);
+	return wait == 0;
 }
 
 static int put(struct load *l)
@@ -147,14 +147,14 @@ int faker_load(struct faker *f)
 	buf_init(&l.key, 4096);
 	buf_init(&l.value, 64 << 20);
 	progress_init(&l.progress, "keys", (uint64_t)f->n);
-	l.since = f->ctl.loop->ops->now(f->ctl.loop);
+	l.pace = (struct pace){f->rate, f->ctl.loop->ops->now(f->ctl.loop)};
 	l.r = begin(&l);
 	if (l.r == 0)
 		fill(&l);
 	/* The writer settles everything within -timeout. */
 	while (l.r == 0 && pending)
 		pending = !ctl_wait(&f->ctl, &l.done, ONCE_NSEC_PER_SEC);
-	f->took_ns = once_elapsed_max(l.since, f->ctl.loop->ops->now(f->ctl.loop));
+	f->took_ns = once_elapsed_max(l.pace.since, f->ctl.loop->ops->now(f->ctl.loop));
 	progress_end(&l.progress);
 	l.writer = once_writer_free(l.writer);
 	f->ctl.loop->ops->timer_free(l.timer);

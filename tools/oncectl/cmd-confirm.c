@@ -159,7 +159,7 @@ static int read_mode(struct confirm *c)
 static int read_numbers(struct confirm *c)
 {
 	const char *batch = ctl_flag(c->ctl, "--batch"), *linger = ctl_flag(c->ctl, "--linger"),
-		   *inflight = ctl_flag(c->ctl, "--inflight");
+		   *inflight = ctl_flag(c->ctl, "--inflight"), *rate = ctl_flag(c->ctl, "--rate");
 	int64_t number = 0;
 	int code = 0;
 
@@ -171,6 +171,8 @@ static int read_numbers(struct confirm *c)
 		code = ctl_parse_number("--inflight", inflight, 1, 1024, &number);
 		c->config.inflight = (size_t)number;
 	}
+	if (code == 0 && rate)
+		code = ctl_parse_number("--rate", rate, 1, 1000000000, &c->rate);
 	if (code == 0 && linger)
 		code = ctl_parse_duration(
 			"--linger", linger, 1000, 60 * ONCE_NSEC_PER_SEC, &c->config.linger_ns);
@@ -222,6 +224,7 @@ static const struct ctl_flag flags[] = {
 	{"--batch", "COUNT", "ids in a request at most"},
 	{"--linger", "TIME", "an id waits so long at most for others [5ms]"},
 	{"--inflight", "COUNT", "requests in flight [64 individual, else 8]"},
+	{"--rate", "COUNT", "ids in a second at most [no limit]"},
 	{"--unordered", NULL, "print as they come"},
 	{"--resume", NULL, "ids that are there already count as confirmed"},
 	{"--list", NULL, "print the ids that are there"},

@@ -12,6 +12,7 @@ struct confirm {
 	struct ctl *ctl;
 	struct once_confirm_config config;
 	bool unordered, resume;
+	int64_t rate;	  /* ids a second at most; 0: no limit */
 	struct idset ids; /* packed: what was given before; else empty */
 };
 
