@@ -13,6 +13,7 @@ Endpoints=%(endpoints)s
 CACert=%(ca)s
 Cert=%(cert)s
 Key=%(key)s
+%(etcd_keys)s
 [Node]
 Name=%(name)s
 [Election]
@@ -30,15 +31,16 @@ def moment(text):
 
 
 class FileNode(Node):
-    """`onced -c FILE`."""
+    """`onced -c FILE`. etcd_keys: more lines of [Etcd]."""
 
-    def __init__(self, name, directory, onced, cluster, prefix=()):
+    def __init__(self, name, directory, onced, cluster, prefix=(), etcd_keys=""):
         super().__init__(name, directory, onced, (), (), prefix)
         self.conf = os.path.join(self.directory, "onced-%s.conf" % name)
         tls = cluster.tls
         with open(self.conf, "w", encoding="ascii") as file:
             file.write(CONF % {"endpoints": cluster.urls(), "ca": tls.ca, "cert": tls.client,
-                               "key": tls.client_key, "name": name, "run": self.runtime})
+                               "key": tls.client_key, "name": name, "run": self.runtime,
+                               "etcd_keys": etcd_keys})
 
     def command(self):
         return [self.onced, "-c", self.conf]
@@ -51,7 +53,7 @@ class JobGroup:
         self.directory, self.cluster, self.onced = str(directory), cluster, onced
         self.jobs_dir = os.path.join(self.directory, "jobs.d")
         os.mkdir(self.jobs_dir)
-        self.nodes = {}
+        self.nodes, self.etcd_keys = {}, ""
 
     def job(self, name, **keys):
         """A job file; a key with a list as value is said once for each."""
@@ -66,7 +68,8 @@ class JobGroup:
 
     def start(self, *names):
         for name in names:
-            self.nodes[name] = FileNode(name, self.directory, self.onced, self.cluster).start()
+            self.nodes[name] = FileNode(name, self.directory, self.onced, self.cluster,
+                                        etcd_keys=self.etcd_keys).start()
 
     def leader(self):
         """The node that holds the key; None: none does."""

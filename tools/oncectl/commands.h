@@ -18,6 +18,7 @@
 	X(calendar)                                                                                \
 	X(timing)                                                                                  \
 	X(doctor)                                                                                  \
+	X(rbac)                                                                                    \
 	X(fence)                                                                                   \
 	X(get)                                                                                     \
 	X(put)                                                                                     \
