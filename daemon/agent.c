@@ -32,7 +32,7 @@
 #include <unistd.h>
 
 enum { GROUP = 0 /* the only one there is yet */ };
-static const int64_t SHED_AFTER = 3 * ONCE_NSEC_PER_SEC;
+static const int64_t SHED_AFTER = 3 * ONCE_NSEC_PER_SEC, WATCHDOG_MIN = 2 * ONCE_NSEC_PER_SEC;
 
 struct agent {
 	const struct options *options;
@@ -95,13 +95,21 @@ static void leave(struct agent *a)
 	ev_break(a->ev, EVBREAK_ALL);
 }
 
+/* A job gets its grace and the kill, the proof that it is dead its 5 s; what etcd has not answered
+ * FenceAfter= later is left to time out. */
+static long long stop_takes_usec(const struct once_timing *t)
+{
+	return (t->stop_grace_ns + t->kill_budget_ns + t->fence_after_ns) / 1000 + 5000000;
+}
+
 static void end(struct agent *a, int code)
 {
 	if (a->ending)
 		return;
 	a->ending = true;
 	a->code = code;
-	(void)uplink_notify(&a->uplink, "STOPPING=1\nSTATUS=Stopping");
+	(void)uplink_notify(&a->uplink, "STOPPING=1\nSTATUS=Stopping\nEXTEND_TIMEOUT_USEC=%lld",
+		stop_takes_usec(&a->config.timing));
 	if (a->elector) {
 		once_elector_stop(a->elector);
 	} else {
@@ -329,6 +337,13 @@ static int elector_start(struct agent *a, bool proven_empty)
 	return once_elector_start(a->elector);
 }
 
+/* What the service manager is to wait for a sign of life: as long as work may live without a proof,
+ * for before that nothing is lost, and a loaded machine is not made worse by a restart. */
+static int64_t watchdog_ns(const struct once_timing *t)
+{
+	return t->fence_after_ns > WATCHDOG_MIN ? t->fence_after_ns : WATCHDOG_MIN;
+}
+
 static void on_alive(void *userdata)
 {
 	struct agent *a = userdata;
@@ -354,9 +369,12 @@ static void on_welcome(struct agent *a, const struct link_welcome *w)
 	}
 	a->contain = (enum link_contain)w->contain;
 	memcpy(a->cgroup, w->cgroup, sizeof(a->cgroup));
-	a->alive_ns = w->watchdog_ns / 4;
-	if (a->alive_ns > 0)
+	if (w->watchdog_ns > 0) {
+		a->alive_ns = watchdog_ns(&a->config.timing) / 4;
+		(void)uplink_notify(&a->uplink, "WATCHDOG_USEC=%lld",
+			(long long)(watchdog_ns(&a->config.timing) / 1000));
 		on_alive(a);
+	}
 	log_debug("welcome", "jobs are held by %s%s%s",
 		a->contain == LINK_CONTAIN_CGROUP ? "cgroup " : "subreaper", a->cgroup,
 		w->restarts ? ", after a crash of the agent" : "");

@@ -1,5 +1,6 @@
-/* The guardian's state, shared by its three files: guardian.c (life: start, loop, timers, end),
- * guardian-agent.c (the agent's life and the signals), guardian-link.c (packets). */
+/* The guardian's state, shared by its four files: guardian.c (life: start, loop, timers, end),
+ * guardian-agent.c (the agent's life and the signals), guardian-link.c (packets), guardian-lock.c
+ * (the instance). */
 #ifndef ONCED_GUARDIAN_INTERNAL_H
 #define ONCED_GUARDIAN_INTERNAL_H
 
@@ -13,8 +14,11 @@
 
 enum { SIGNALS = 4 };
 
-/* What the lock file says when an incarnation ended with every tree proven empty. */
+/* What the lock file says. Of an incarnation that ended with every tree proven empty: */
 #define GUARDIAN_LAST_WORD "empty\n"
+/* Of one whose agent led: in which cgroup it held the work. A cgroup that is not there any more had
+ * nothing in it; a service manager removes that of a unit it has killed. */
+#define GUARDIAN_HELD_WORD "held %s\n"
 
 struct guardian {
 	int (*agent_main)(int link_fd, const struct link_page *page, void *arg);
@@ -36,6 +40,7 @@ struct guardian {
 
 	char instance[LINK_NAME_MAX];
 	bool emptied; /* of the predecessor nothing is left, for certain */
+	bool led;     /* an agent of this guardian had a term of its own */
 
 	bool quitting, done;
 	int code;
@@ -62,6 +67,11 @@ int agent_fork(struct guardian *g);
 void agent_on_signals(struct guardian *g);
 void agent_advance(struct guardian *g, struct once_instant now);
 int64_t agent_next_wake(const struct guardian *g, struct once_instant now);
+
+/* guardian-lock.c */
+int lock_open_instance(struct guardian *g, const struct link_hello *hello);
+void lock_before_work(struct guardian *g);
+void lock_last_word(struct guardian *g);
 
 /* guardian-link.c */
 void link_serve(struct guardian *g);

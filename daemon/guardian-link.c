@@ -7,11 +7,8 @@
 #include "guardian-internal.h"
 #include "link-io.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 enum { PACKETS_PER_PASS = 16 };
@@ -38,66 +35,6 @@ static void end_agent(struct guardian *g, const char *why)
 	g->link_fd = -1;
 }
 
-static bool name_is_sane(const char *name)
-{
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				      "0123456789._~-";
-
-	return name[0] && name[strspn(name, allowed)] == '\0' && strcmp(name, ".") &&
-	       strcmp(name, "..");
-}
-
-/* The lock file holds the last word of the incarnation before: that it saw its trees empty, if it
- * came to say so. From now on it is ours, and we have not. */
-static void read_last_word(struct guardian *g)
-{
-	char word[sizeof(GUARDIAN_LAST_WORD)] = "";
-
-	g->emptied = pread(g->lock_fd, word, sizeof(word) - 1, 0) > 0 &&
-		     !strcmp(word, GUARDIAN_LAST_WORD) && ftruncate(g->lock_fd, 0) == 0;
-}
-
-static int take_lock(struct guardian *g, const struct link_hello *hello)
-{
-	char path[LINK_PATH_MAX + LINK_NAME_MAX + 8];
-	int r = 0;
-
-	if (!hello->runtime_dir[0] || g->lock_fd >= 0)
-		return 0;
-	(void)snprintf(path, sizeof(path), "%s/%s.lock", hello->runtime_dir, hello->instance);
-	g->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	if (g->lock_fd < 0)
-		return -errno;
-	if (flock(g->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-		r = errno == EWOULDBLOCK ? -EBUSY : -errno;
-		(void)close(g->lock_fd);
-		g->lock_fd = -1;
-	} else {
-		read_last_word(g);
-	}
-	return r;
-}
-
-static int open_instance(struct guardian *g, const struct link_hello *hello)
-{
-	bool leaf_emptied = false;
-	int r;
-
-	if (!memchr(hello->instance, 0, sizeof(hello->instance)) ||
-		!memchr(hello->runtime_dir, 0, sizeof(hello->runtime_dir)) ||
-		!name_is_sane(hello->instance))
-		return -EINVAL;
-	if (g->tree.ops) /* a later agent of this guardian */
-		return strcmp(g->instance, hello->instance) ? -EINVAL : 0;
-	r = take_lock(g, hello);
-	if (r == 0)
-		r = tree_open(&g->tree, hello->instance, &leaf_emptied);
-	g->emptied |= leaf_emptied;
-	if (r == 0)
-		memcpy(g->instance, hello->instance, sizeof(g->instance));
-	return r;
-}
-
 static void on_hello(struct guardian *g)
 {
 	struct link_welcome *welcome = &g->welcome;
@@ -105,15 +42,16 @@ static void on_hello(struct guardian *g)
 
 	memset(welcome, 0, sizeof(*welcome));
 	welcome->type = LINK_WELCOME;
-	welcome->error = open_instance(g, &packet.hello);
+	welcome->error = lock_open_instance(g, &packet.hello);
 	welcome->restarts = g->restarts;
 	welcome->watchdog_ns = g->notify.watchdog_ns;
 	g->owe_welcome = true;
 	if (welcome->error < 0)
 		return;
 	welcome->contain = g->tree.contain;
-	/* A later agent is forked only when every tree of the former was proven empty. */
-	welcome->proven_empty = later || g->emptied;
+	/* A later agent is forked only when every tree of the former was proven empty. An agent that
+	 * never led may have died before it forgot a term of which there is no proof. */
+	welcome->proven_empty = g->emptied || (later && g->led);
 	memcpy(welcome->cgroup, g->tree.leaf, sizeof(welcome->cgroup));
 	g->agent_welcomed = g->ever_welcomed = true;
 }
@@ -131,6 +69,7 @@ static void on_extend(struct guardian *g)
 	}
 	if (r < 0)
 		log_err("extend", "group %u: %s", packet.extend.group, strerror(-r));
+	lock_before_work(g);
 	d = deadlines_find(&g->deadlines, packet.extend.group);
 	if (r == DEADLINE_REPLACED && d->live) {
 		log_warning("extend", "group %u: runs of a former term are killed", d->group);

@@ -161,8 +161,7 @@ static int guardian_init(struct guardian *g)
 static void guardian_fini(struct guardian *g)
 {
 	(void)timer_delete(g->fuse);
-	if (g->lock_fd >= 0 && g->tree.ops && !g->runs.live)
-		(void)!pwrite(g->lock_fd, GUARDIAN_LAST_WORD, strlen(GUARDIAN_LAST_WORD), 0);
+	lock_last_word(g);
 	if (!g->runs.live)
 		keeper_end(g->keeper);
 	tree_close(&g->tree);

@@ -117,8 +117,8 @@ struct link_notify {
 };
 
 /* The agent makes progress; for followers and leaders alike. The guardian feeds the service manager's
- * watchdog when one of these comes and at no other time, so send four in an interval of it
- * (link_welcome.watchdog_ns), and none without. */
+ * watchdog when one of these comes and at no other time, so send four in an interval of it, and none
+ * without (link_welcome.watchdog_ns is 0). The interval may be set anew by LINK_NOTIFY. */
 struct link_alive {
 	uint32_t type;
 };
@@ -141,8 +141,9 @@ struct link_welcome {
 	bool proven_empty; /* nothing of an earlier incarnation on this boot is alive, for certain:
 			      either this guardian saw its trees empty, or the earlier guardian did in its
 			      end (the lock file says so), or it held them in the cgroup leaf that was
-			      just emptied. Whether it did hold them there, the state file knows. */
-	int64_t watchdog_ns; /* the service manager's; send ALIVE four times in it. 0: none */
+			      just emptied, or that is not there any more. Whether it did hold them there,
+			      the state file knows. */
+	int64_t watchdog_ns; /* the service manager's, as it was at the start. 0: none */
 	char cgroup[LINK_PATH_MAX]; /* the leaf under which runs live; empty without one */
 };
 

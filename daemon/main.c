@@ -14,7 +14,8 @@ static int check(const struct options *options)
 
 	if (code != 0)
 		return code;
-	config_print(&config, stdout);
+	if (options->verbose >= 0)
+		config_print(&config, stdout);
 	config_free(&config);
 	return fflush(stdout) == 0 ? 0 : 1;
 }

@@ -105,7 +105,7 @@ static void print_run_help(void)
 
 static void print_help(void)
 {
-	printf("usage: onced [-c FILE] [-n] [-v] [-d]\n"
+	printf("usage: onced [-c FILE] [-n] [-v] [-d] [-q]\n"
 	       "       onced run [OPTION...] -- COMMAND [ARGUMENT...]\n"
 	       "Runs jobs on the one node of a cluster that holds a key in etcd.\n\n"
 	       "  -c, --config FILE  configuration [" CONFIG_FILE_DEFAULT
@@ -113,6 +113,7 @@ static void print_help(void)
 	       "  -n, --check        check it, print what is in effect, start nothing\n"
 	       "  -v, --verbose      log one level more\n"
 	       "  -d, --debug        log everything\n"
+	       "  -q, --quiet        log one level less; with --check, print errors only\n"
 	       "      --version      print the version\n"
 	       "      --help         print this; onced run --help for that one's\n");
 }
@@ -184,14 +185,12 @@ static int parse_switch(struct options *options, const char *word)
 {
 	static const struct {
 		const char *name;
-		bool run_only;
 		int verbose;
-	} switches[] = {{"-v", false, 1}, {"--verbose", false, 1}, {"-d", false, 3},
-		{"--debug", false, 3}, {"-q", true, -1}, {"--quiet", true, -1}};
+	} switches[] = {{"-v", 1}, {"--verbose", 1}, {"-d", 3}, {"--debug", 3}, {"-q", -1},
+		{"--quiet", -1}};
 
 	for (size_t i = 0; i < COUNT(switches); i++) {
-		if (strcmp(word, switches[i].name) == 0 &&
-			(options->run || !switches[i].run_only)) {
+		if (strcmp(word, switches[i].name) == 0) {
 			options->verbose += switches[i].verbose;
 			return 0;
 		}

@@ -123,12 +123,25 @@ static void set_descriptors(const struct spawn_request *request, int report_fd)
 	(void)setrlimit(RLIMIT_NOFILE, &request->nofile);
 }
 
+/* What shields the daemon when memory is short must not shield the job that took it. */
+static void drop_oom_shield(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+	char sign = '0';
+
+	if (fd >= 0 && read(fd, &sign, 1) == 1 && sign == '-')
+		(void)!pwrite(fd, "0", 1, 0);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 static void child_main(const struct spawn_request *request, pid_t parent, int report_fd)
 {
 	bool outlives = request->init && !request->isolate; /* to kill its tree first */
 
 	die_with_parent(request->isolate ? 0 : parent, outlives ? SIGCONT : SIGKILL, report_fd);
 	(void)setsid();
+	drop_oom_shield();
 	set_descriptors(request, report_fd);
 	if (request->isolate || request->init)
 		spawn_init_main(request, parent, REPORT_FD);

@@ -104,6 +104,7 @@ static int mount_point(char *ret_point, char *ret_root, size_t size)
 static int find_parent(struct tree *tree)
 {
 	char own[LINK_PATH_MAX], point[LINK_PATH_MAX], root[LINK_PATH_MAX];
+	struct stat namespace;
 	size_t cut;
 	int r = own_path(own, sizeof(own));
 
@@ -120,6 +121,9 @@ static int find_parent(struct tree *tree)
 	if ((size_t)snprintf(tree->parent, sizeof(tree->parent), "%s%s", point, own + cut) >=
 		sizeof(tree->parent))
 		return -ENAMETOOLONG;
+	if (stat("/proc/self/ns/cgroup", &namespace) == 0)
+		(void)snprintf(tree->place, sizeof(tree->place), "%llu %s/%s",
+			(unsigned long long)namespace.st_ino, own, tree->leaf_name);
 	return 0;
 }
 
@@ -347,11 +351,12 @@ static int try_birth(struct tree *tree)
 
 int tree_cgroup_open(struct tree *tree, const char *instance, bool *ret_emptied)
 {
-	int parent_fd, r = find_parent(tree);
+	int parent_fd, r;
 
+	(void)snprintf(tree->leaf_name, sizeof(tree->leaf_name), "onced-%s", instance);
+	r = find_parent(tree);
 	if (r < 0)
 		return r;
-	(void)snprintf(tree->leaf_name, sizeof(tree->leaf_name), "onced-%s", instance);
 	if ((size_t)snprintf(tree->leaf, sizeof(tree->leaf), "%s/%s", tree->parent,
 		    tree->leaf_name) >= sizeof(tree->leaf))
 		return -ENAMETOOLONG;

@@ -20,6 +20,8 @@
 #include "link.h"
 #include <sys/types.h>
 
+enum { TREE_PLACE_MAX = LINK_PATH_MAX + LINK_NAME_MAX + 32 };
+
 struct tree_run {
 	pid_t first;			/* the guardian's child */
 	bool init;			/* that is an init; the command is below it */
@@ -34,8 +36,9 @@ struct tree {
 	enum link_contain force;    /* 0: the best that works */
 	enum link_contain contain;
 	int leaf_fd;
-	char leaf[LINK_PATH_MAX];	   /* path of the leaf; empty without one */
-	char parent[LINK_PATH_MAX];	   /* the cgroup above it */
+	char leaf[LINK_PATH_MAX];   /* path of the leaf; empty without one */
+	char parent[LINK_PATH_MAX]; /* the cgroup above it */
+	char place[TREE_PLACE_MAX]; /* the leaf by its cgroup namespace and its path in that */
 	char leaf_name[LINK_NAME_MAX + 8]; /* the leaf's name in it */
 	uint64_t serial;
 	unsigned strays; /* as of the last sweep */

@@ -17,7 +17,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-STAGES = ("scripts", "build", "meson", "warnings", "asan", "integration", "torture")
+STAGES = ("scripts", "build", "meson", "warnings", "asan", "integration", "systemd", "torture")
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:abort_on_error=1",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
@@ -171,6 +171,18 @@ class Runner:
             "classname", "").endswith(daemons) else "harness")
         if code and not (seen and code == 1):
             self.counts.add("integration", failed=1, note="pytest exited with %d" % code)
+
+    def stage_systemd(self):
+        """The units under a real systemd, in a box; skipped, with the reason, where there can be none."""
+        junit = os.path.join(TOP, self.options.build, "systemd.junit.xml")
+        if os.path.exists(junit):
+            os.unlink(junit)
+        code = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", "--durations=5",
+                    "--junitxml", junit, "tests/systemd"], 900,
+                   {"PYTHONDONTWRITEBYTECODE": "1", "ONCED_BUILD": self.options.build})
+        seen = read_junit(junit, self.counts, lambda suite, case: "systemd")
+        if code and not (seen and code == 1):
+            self.counts.add("systemd", failed=1, note="pytest exited with %d" % code)
 
     def stage_torture(self):
         """Three minutes of `make torture`: each invariant is a test, and so is that it came to its end."""

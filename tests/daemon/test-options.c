@@ -108,7 +108,6 @@ static const struct refusal {
 	{"", "onced -c", "onced: -c: expected an argument, FILE\n"},
 	{"", "onced --config=", "onced: -c: expected an argument, FILE\n"},
 	{"", "onced --ttl 5", "onced: --ttl: unknown option; see onced --help\n"},
-	{"", "onced --quiet", "onced: --quiet: unknown option"},
 	{"", "onced -- x", "onced: --: unknown option"},
 	{"", "onced \"a\\nb\\x1b\"", "onced: a\\x0ab\\x1b: unexpected word"},
 	{"", "onced run", "onced: run: expected a command: onced run [OPTION...] -- COMMAND"},

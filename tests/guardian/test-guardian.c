@@ -292,6 +292,54 @@ static void test_no_proof_of_a_killed_guardian_without_cgroup(struct world *w)
 	CHECK(!hello(w).proven_empty);
 }
 
+/* As a service manager does it: what is left of a unit is killed, then its cgroups are removed. */
+static void test_removed_leaf_of_a_killed_guardian_is_proof(struct world *w)
+{
+	struct link_welcome welcome;
+
+	begin(w);
+	extend(w, 0, 5, 30000, 200, 400);
+	(void)launched(w, 0, 5, 1, 0, "sleep 600");
+	(void)kill(w->guardian, SIGKILL);
+	CHECK(guardian_end(w) == 128 + SIGKILL);
+	CHECK(world_remove_leaf(w, 3000));
+	world_start(w);
+	welcome = hello(w);
+	CHECK(welcome.error == 0 && welcome.proven_empty);
+}
+
+static void test_leaf_elsewhere_is_no_proof(struct world *w)
+{
+	char path[128];
+	FILE *lock;
+
+	begin(w);
+	extend(w, 0, 5, 30000, 200, 400);
+	(void)launched(w, 0, 5, 1, 0, "sleep 600");
+	(void)kill(w->guardian, SIGKILL);
+	CHECK(guardian_end(w) == 128 + SIGKILL);
+	CHECK(world_remove_leaf(w, 3000));
+	(void)snprintf(path, sizeof(path), "%s/%s.lock", w->dir, w->instance);
+	lock = fopen(path, "re+");
+	CHECK(lock && fputs("held 7", lock) >= 0 && fclose(lock) == 0); /* another namespace */
+	world_start(w);
+	CHECK(!hello(w).proven_empty);
+}
+
+/* It may have died before it forgot the term that is in the state file. */
+static void test_dead_agent_that_never_led_proves_nothing(struct world *w)
+{
+	begin(w);
+	(void)kill(w->agent, SIGKILL);
+	wait_born(w);
+	CHECK(!hello(w).proven_empty);
+	extend(w, 0, 5, 30000, 200, 400);
+	(void)launched(w, 0, 5, 1, 0, "sleep 600");
+	(void)kill(w->agent, SIGKILL);
+	wait_born(w);
+	CHECK(hello(w).proven_empty);
+}
+
 static void test_clean_end_is_proof_for_the_next(struct world *w)
 {
 	begin(w);
@@ -305,6 +353,8 @@ static void test_clean_end_is_proof_for_the_next(struct world *w)
 	CHECK(guardian_end(w) == 0);
 	world_start(w);
 	CHECK(hello(w).proven_empty);
+	extend(w, 0, 5, 30000, 200, 400);
+	(void)launched(w, 0, 5, 1, 0, "sleep 600");
 	(void)kill(w->guardian, SIGKILL); /* not proof: that one said nothing in the end */
 	CHECK(guardian_end(w) == 128 + SIGKILL);
 	w->contain = LINK_CONTAIN_SUBREAPER;
@@ -522,6 +572,9 @@ static const struct test_case cases[] = {
 	CASE(isolated_job_has_its_own_processes_only, BOTH),
 	CASE(second_daemon_of_an_instance_is_told_so, BOTH),
 	CASE(leftovers_of_a_killed_guardian_are_emptied, CGROUP),
+	CASE(removed_leaf_of_a_killed_guardian_is_proof, CGROUP),
+	CASE(leaf_elsewhere_is_no_proof, CGROUP),
+	CASE(dead_agent_that_never_led_proves_nothing, BOTH),
 	CASE(no_proof_of_a_killed_guardian_without_cgroup, SUBREAPER),
 	CASE(clean_end_is_proof_for_the_next, BOTH),
 	CASE(first_start_claims_no_proof, BOTH),

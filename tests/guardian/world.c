@@ -60,10 +60,12 @@ static void end_children(void)
 	}
 }
 
-static void remove_leaf(const char *instance)
+/* Whether nothing is left of it. */
+static bool remove_leaf(const char *instance)
 {
 	static const char *const roots[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
 	char path[512], sub[800];
+	bool gone = true;
 
 	for (size_t i = 0; i < 2; i++) {
 		DIR *d;
@@ -78,8 +80,18 @@ static void remove_leaf(const char *instance)
 			}
 		if (d)
 			(void)closedir(d);
-		(void)rmdir(path);
+		gone &= rmdir(path) == 0 || errno == ENOENT;
 	}
+	return gone;
+}
+
+bool world_remove_leaf(const struct world *w, int ms)
+{
+	int64_t end = now_ms() + ms;
+
+	while (!remove_leaf(w->instance) && now_ms() < end)
+		sleep_ms(5);
+	return remove_leaf(w->instance);
 }
 
 static void world_end(struct world *w)

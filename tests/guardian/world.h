@@ -99,6 +99,9 @@ int hear_ended(struct world *w, uint64_t run);
 void hear_empty(struct world *w, uint64_t run);
 int hear_refused(struct world *w, uint64_t run, const char *what);
 
+/* Removes the cgroup that the guardian held its runs in, once nothing lives there. */
+bool world_remove_leaf(const struct world *w, int ms);
+
 /* Waits for the guardian's end: its exit code, or 128 + signal. */
 int guardian_end(struct world *w);
 
