@@ -8,16 +8,18 @@ static int run_fence(struct ctl *ctl)
 {
 	struct ctl_term term;
 	int code = ctl_read_term(ctl, &term);
-	struct once_compare holds = {.target = ONCE_COMPARE_CREATE};
+	struct once_compare holds[CTL_TERM_COMPARES];
 	struct once_op range = {.kind = ONCE_OP_RANGE, .keys_only = true};
-	struct once_txn txn = {
-		.compares = &holds, .n_compares = 1, .success = &range, .n_success = 1};
+	struct once_txn txn = {.compares = holds,
+		.n_compares = CTL_TERM_COMPARES,
+		.success = &range,
+		.n_success = 1};
 	const struct once_response *response;
 
 	if (code != CTL_OK)
 		return code;
-	holds.key = range.key = once_str(term.key);
-	holds.number = term.token;
+	ctl_term_compares(&term, holds);
+	range.key = once_str(term.key);
 	response = ctl_txn(ctl, &txn);
 	if (!response)
 		return CTL_UNREACHABLE;

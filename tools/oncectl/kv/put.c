@@ -75,16 +75,16 @@ static int put_fenced(struct ctl *ctl, const struct once_op *op)
 {
 	struct ctl_term term;
 	int code = ctl_read_term(ctl, &term);
-	struct once_compare holds = {.target = ONCE_COMPARE_CREATE};
-	struct once_txn txn = {.compares = &holds, .n_compares = 1, .success = op, .n_success = 1};
+	struct once_compare holds[CTL_TERM_COMPARES];
+	struct once_txn txn = {
+		.compares = holds, .n_compares = CTL_TERM_COMPARES, .success = op, .n_success = 1};
 	struct kv_request request = {.kind = KV_TXN, .txn = &txn};
 	const struct once_response *response;
 	struct once_response answer;
 
 	if (code != CTL_OK)
 		return code;
-	holds.key = once_str(term.key);
-	holds.number = term.token;
+	ctl_term_compares(&term, holds);
 	response = kv_ask(ctl, &request);
 	if (response->error < 0)
 		return kv_refused(CTL_FAILED, response);
