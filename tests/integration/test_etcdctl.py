@@ -15,6 +15,7 @@ Equal means: after member and cluster ids, leases, ports, raft terms and times h
 same names. Debian's etcdctl 3.5 draws tables with other lines than the published one; those are
 replaced, too."""
 import ast
+import base64
 import os
 import re
 import shlex
@@ -96,8 +97,9 @@ class Program:
             out += process.stdout.read()
             process.stdin.close()
             err = process.stderr.read()
+            process.wait()
             timer.cancel()
-            return None, out, err
+            return process.returncode, out, err
 
     def run(self, line):
         words = [word.format(**{"L%d" % (i + 1): "%016x" % lease
@@ -122,6 +124,11 @@ class Program:
     def without_log(err):
         return b"".join(line for line in err.splitlines(True) if not line.startswith(b'{"level"'))
 
+    @staticmethod
+    def lock_key(match):
+        key = base64.b64decode(match.group(1))
+        return b'"key":"%s"' % key if re.search(rb"/[0-9a-f]{14,16}$", key) else match.group(0)
+
     def plain(self, text):
         text = text.decode("utf-8", "surrogateescape").translate(BOXES).encode(
             "utf-8", "surrogateescape")
@@ -129,6 +136,9 @@ class Program:
             text = text.replace(found, name)
         text = text.replace(self.endpoint.encode(), b"127.0.0.1:ENDP")
         text = text.replace(self.cluster.members[0].peer_url.encode(), b"http://127.0.0.1:PEER")
+        text = re.sub(rb'"key":"([^"]+)"', self.lock_key, text)
+        text = re.sub(rb"([^\s/]*/)[0-9a-f]{14,16}\b", rb"\1LEASE", text)
+        text = re.sub(rb'("lease":|"Lease" : )\d{15,}', rb"\1LEASE", text)
         text = text.replace(b"\xc2\xb5s", b"ms")
         for pattern in (rb'"raft_?[tT]erm": ?\d+', rb'"RaftTerm" : \d+', rb'"raft\w*[iI]ndex":\d+',
                         rb'"Raft\w*Index" : \d+', rb'"dbSize\w*":\d+', rb'"DBSize" : \d+',

@@ -127,6 +127,14 @@ static void refused(void **state)
 		{"fence --token -1", 2, "bad token"},
 		{"fence --token 07", 2, "bad token"},
 		{"put --fenced /k v", 2, "ONCED_KEY"},
+		{"lock", 128, "lock takes a lock name"},
+		{"lock --ttl soon l true", 1, "invalid argument \"soon\""},
+		{"lock l ls -l", 1, "-l: unknown option"},
+		{"elect", 128, "elect takes one election name"},
+		{"elect e", 128, "-l not set"},
+		{"elect -l e x", 128, "-l is set"},
+		{"watch", 128, "bad number of arguments"},
+		{"watch -i --rev", 1, "expected an argument"},
 		{"timing --profile quick", 2, "quick"},
 		{"timing --ttl soon", 2, "soon"},
 		{"timing --fence-after 1s", 2, "2.9s"},
@@ -174,5 +182,7 @@ int main(void)
 	(void)unsetenv("ONCED_TOKEN");
 	(void)unsetenv("ETCD_LOCK_KEY");
 	(void)unsetenv("ETCD_LOCK_REV");
+	(void)unsetenv("ETCDCTL_WATCH_KEY");
+	(void)unsetenv("ETCDCTL_WATCH_RANGE_END");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,14 +15,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { PIECE = 4096 /* PIPE_BUF: a writable pipe takes it whole */, KEEP = 2 * ONCE_TAIL_MAX };
-
-static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
 /* ---- output ---------------------------------------------------------------------------------- */
 
@@ -152,7 +149,19 @@ static void on_exit_of_it(void *userdata, int fd, int events)
 
 /* ---- its start ------------------------------------------------------------------------------- */
 
-static void become(char **argv, char *const *environment, int out_fd, int error_fd, pid_t parent)
+/* plain: nothing to read, and output where oncectl's goes. */
+static bool connect_to(int out_fd, bool plain)
+{
+	int in_fd;
+
+	if (!plain)
+		return dup2(out_fd, STDOUT_FILENO) >= 0;
+	in_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return in_fd >= 0 && dup2(in_fd, STDIN_FILENO) >= 0;
+}
+
+static void become(const struct child *c, char **argv, char *const *environment, int out_fd,
+	int error_fd, pid_t parent)
 {
 	sigset_t none;
 	int error;
@@ -166,7 +175,7 @@ static void become(char **argv, char *const *environment, int out_fd, int error_
 	(void)signal(SIGPIPE, SIG_DFL);
 	for (; *environment; environment++)
 		(void)putenv(*environment);
-	if (dup2(out_fd, STDOUT_FILENO) >= 0)
+	if (connect_to(out_fd, c->plain))
 		(void)execvp(argv[0], argv);
 	error = errno;
 	(void)!write(error_fd, &error, sizeof(error));
@@ -209,7 +218,7 @@ int child_start(struct child *c, char **argv, char *const *environment)
 	(void)fcntl(out[0], F_SETFL, O_NONBLOCK);
 	c->pid = fork();
 	if (c->pid == 0)
-		become(argv, environment, out[1], error[1], parent);
+		become(c, argv, environment, out[1], error[1], parent);
 	r = c->pid < 0 ? -errno : 0;
 	close(out[1]);
 	close(error[1]);
@@ -243,58 +252,40 @@ void child_fuse(struct child *c, struct once_instant proved, int64_t live_ns)
 			live_ns ? &at : &(struct itimerspec){0}, NULL);
 }
 
-static void on_signal(void *userdata, int fd, int events)
+static void on_signal(void *userdata, int signo)
 {
 	struct child *c = userdata;
-	struct signalfd_siginfo info;
 
-	(void)events;
-	if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
-		return;
-	if (c->pid) {
-		(void)killpg(c->pid, (int)info.ssi_signo);
-		return;
-	}
-	/* as if it had never been blocked */
-	sigset_t one;
-	sigemptyset(&one);
-	sigaddset(&one, (int)info.ssi_signo);
-	(void)signal((int)info.ssi_signo, SIG_DFL);
-	(void)raise((int)info.ssi_signo);
-	(void)sigprocmask(SIG_UNBLOCK, &one, NULL);
+	if (c->pid)
+		(void)killpg(c->pid, signo);
+	else if (c->interrupted)
+		c->interrupted(c->userdata, signo);
+	else
+		signals_default(signo);
 }
 
 int child_init(struct child *c, struct ctl *ctl, void (*ended)(void *userdata), void *userdata)
 {
 	struct sigevent kill_me = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
-	sigset_t set;
+	int code;
 
 	*c = (struct child){.loop = ctl->loop,
 		.ended = ended,
 		.userdata = userdata,
 		.pid_fd = -1,
 		.out_fd = -1,
-		.error_fd = -1,
-		.signal_fd = -1};
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++)
-		sigaddset(&set, passed_on[i]);
+		.error_fd = -1};
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGCHLD, SIG_DFL); /* libev's default loop would reap it before us */
-	if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
-		c->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (c->signal_fd < 0)
-		return ctl_error(CTL_FAILED, "signals: %s", strerror(errno));
+	code = signals_init(&c->signals, ctl, on_signal, c);
+	if (code != CTL_OK)
+		return code;
 	c->has_fuse = timer_create(CLOCK_BOOTTIME, &kill_me, &c->fuse) == 0;
 	if (!c->has_fuse)
 		return ctl_error(CTL_FAILED, "timer: %s", strerror(errno));
 	c->tail = malloc(KEEP + PIECE);
 	c->later = c->loop->ops->timer_new(c->loop, on_later, c);
-	c->signal_io = c->loop->ops->io_new(c->loop, c->signal_fd, on_signal, c);
-	if (!c->tail || !c->later || !c->signal_io)
-		return ctl_out_of_memory();
-	c->loop->ops->io_set(c->signal_io, ONCE_IO_READ);
-	return CTL_OK;
+	return c->tail && c->later ? CTL_OK : ctl_out_of_memory();
 }
 
 void child_fini(struct child *c)
@@ -302,11 +293,9 @@ void child_fini(struct child *c)
 	if (c->has_fuse)
 		(void)timer_delete(c->fuse);
 	close_all(c);
-	c->loop->ops->io_free(c->signal_io);
+	signals_fini(&c->signals);
 	if (c->later)
 		c->loop->ops->timer_free(c->later);
-	if (c->signal_fd >= 0)
-		close(c->signal_fd);
 	free(c->tail);
 	c->tail = NULL;
 }

@@ -7,6 +7,7 @@
 #define ONCECTL_CHILD_H
 
 #include "tools/oncectl/ctl.h"
+#include "tools/oncectl/signals.h"
 
 #include <once/ledger.h>
 #include <sys/types.h>
@@ -19,9 +20,15 @@ struct child {
 	void *userdata;
 	struct once_run run;
 	pid_t pid; /* 0: none runs */
-	int pid_fd, out_fd, error_fd, signal_fd;
+	int pid_fd, out_fd, error_fd;
 	bool stopped; /* by child_kill() */
-	struct once_io *exit_io, *out_io, *signal_io;
+	/* May be set before the start: its standard output is that of oncectl and is not kept, its
+	 * standard input is empty. */
+	bool plain;
+	/* May be set: told of a signal while no command runs, which else ends oncectl. */
+	void (*interrupted)(void *userdata, int signo);
+	struct signals signals;
+	struct once_io *exit_io, *out_io;
 	struct once_timer *later; /* when standard output takes more */
 	char *tail;		  /* owned */
 	size_t tail_size;

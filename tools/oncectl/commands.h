@@ -31,13 +31,15 @@
 	X(migrate_force)                                                                           \
 	X(confirm)                                                                                 \
 	X(txn)                                                                                     \
-	X(watch)                                                                                  \
+	X(watch)                                                                                   \
 	X(compaction)                                                                              \
 	X(lease_grant)                                                                             \
 	X(lease_revoke)                                                                            \
 	X(lease_timetolive)                                                                        \
 	X(lease_list)                                                                              \
 	X(lease_keep_alive)                                                                        \
+	X(lock)                                                                                    \
+	X(elect)                                                                                   \
 	X(member_list)                                                                             \
 	X(endpoint_status)                                                                         \
 	X(endpoint_health)                                                                         \

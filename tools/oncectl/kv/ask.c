@@ -101,7 +101,7 @@ static bool is_write(const struct kv_request *q)
 /* Another member, or the next moment, may know better. */
 static bool is_passing(const struct kv_request *q, const struct once_response *response)
 {
-	if (is_write(q) && response->outcome != ONCE_NOT_APPLIED)
+	if (is_write(q) && !q->repeatable && response->outcome != ONCE_NOT_APPLIED)
 		return false;
 	return response->error == -ETIMEDOUT || response->error == -EHOSTUNREACH ||
 	       response->error == -ECONNRESET || response->error == -EAGAIN;

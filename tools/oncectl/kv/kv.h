@@ -45,6 +45,7 @@ struct kv_request {
 	int64_t lease;
 	const struct once_alarm *alarm;
 	bool flag;		    /* physical, keys, linearizable */
+	bool repeatable;	    /* a write that may be done twice */
 	struct once_client *client; /* NULL: the command's */
 };
 
@@ -73,13 +74,18 @@ int kv_split(struct ctl *ctl, const char *line, char ***ret_words, int *ret_n);
 /* Go's quoted string at text, unquoted into the arena (sizes may hold NUL bytes). Returns how many
  * characters it took; 0: it is none. */
 size_t kv_unquote(struct ctl *ctl, const char *text, struct once_bytes *ret);
-/* Sorts words into flags and words of a command, as the command line's are. False: not that
- * command's. Nothing is printed. */
-bool kv_take_line(struct ctl *ctl, const struct ctl_command *command, char **words, int n);
+/* Sorts words into flags and words of a command, as the command line's are. What stands behind -- of
+ * one that takes a command is that. NULL, or why not, as etcdctl says it; nothing is printed. */
+const char *kv_take_line(struct ctl *ctl, const struct ctl_command *command, char **words, int n);
+
+/* exit.c: "exit status 1", "signal: killed"; why a command could not be executed. Never NULL. */
+const char *kv_exit_text(struct ctl *ctl, int exit_code, int signo);
+const char *kv_exec_text(struct ctl *ctl, const char *name, const char *error);
 
 /* ---- the commands' requests, for txn --------------------------------------------------------- */
 
-extern const struct ctl_command ctl_command_get, ctl_command_put, ctl_command_del;
+extern const struct ctl_command ctl_command_get, ctl_command_put, ctl_command_del,
+	ctl_command_watch;
 extern const char kv_put_words[]; /* what put says when it lacks some */
 /* 0, or the exit code after its line. */
 int kv_get_op(struct ctl *ctl, struct once_op *op);

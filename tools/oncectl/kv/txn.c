@@ -123,7 +123,7 @@ static int read_op(struct ctl *ctl, const char *line, struct once_op *ret)
 		if (strcmp(words[0], known[i].command->name) != 0)
 			continue;
 		sub.arena = ctl->arena;
-		if (!kv_take_line(&sub, known[i].command, words + 1, n - 1))
+		if (kv_take_line(&sub, known[i].command, words + 1, n - 1))
 			break;
 		/* what is left of standard input are further lines, not the value */
 		if (sub.command == &ctl_command_put && sub.n_words == 1 &&

@@ -267,37 +267,66 @@ static const struct ctl_flag *find_flag(
 	return NULL;
 }
 
-bool kv_take_line(struct ctl *ctl, const struct ctl_command *command, char **words, int n)
+/* As Go's flag library says it. */
+static const char *refuse(struct ctl *ctl, const char *word, bool known)
 {
-	bool only_words = false;
+	const char *why;
+
+	if (known)
+		why = ctl_printf(ctl, "flag needs an argument: %s", word);
+	else if (word[1] == '-')
+		why = ctl_printf(ctl, "unknown flag: %.*s", (int)strcspn(word, "="), word);
+	else
+		why = ctl_printf(ctl, "unknown shorthand flag: '%c' in %s", word[1], word);
+	return why ? why : "out of memory";
+}
+
+/* *at: the index of a flag, then of its last word. NULL, or why not. */
+static const char *take_flag(struct ctl *ctl, char **words, int n, int *at)
+{
+	const char *word = words[*at], *value;
+	const struct ctl_flag *flag = find_flag(ctl->command, word, &value);
+	size_t i = 0;
+
+	if (!flag || ctl->n_given == CTL_FLAGS_MAX)
+		return refuse(ctl, word, false);
+	if (flag->argument && !value) {
+		if (++*at == n)
+			return refuse(ctl, word, true);
+		value = words[*at];
+	}
+	if (!flag->argument)
+		value = value && strcmp(value, "false") == 0 ? NULL : "yes";
+	while (i < ctl->n_given && ctl->given[i].flag != flag)
+		i++;
+	ctl->n_given += i == ctl->n_given;
+	ctl->given[i].flag = flag;
+	ctl->given[i].value = value;
+	return NULL;
+}
+
+const char *kv_take_line(struct ctl *ctl, const struct ctl_command *command, char **words, int n)
+{
+	const char *why = NULL;
+	int i = 0;
 
 	ctl->command = command;
 	ctl->words = words;
 	ctl->n_words = 0;
 	ctl->n_given = 0;
-	for (int i = 0; i < n; i++) {
-		const struct ctl_flag *flag;
-		const char *value;
-
-		if (only_words || words[i][0] != '-' || !words[i][1]) {
+	ctl->command_argv = NULL;
+	for (; i < n && !why && strcmp(words[i], "--") != 0; i++) {
+		if (words[i][0] == '-' && words[i][1])
+			why = take_flag(ctl, words, n, &i);
+		else
 			words[ctl->n_words++] = words[i];
-			continue;
-		}
-		only_words = strcmp(words[i], "--") == 0;
-		if (only_words)
-			continue;
-		flag = find_flag(command, words[i], &value);
-		if (!flag || ctl->n_given == CTL_FLAGS_MAX)
-			return false;
-		if (flag->argument && !value) {
-			if (++i == n)
-				return false;
-			value = words[i];
-		}
-		if (!flag->argument && value && strcmp(value, "false") == 0)
-			continue;
-		ctl->given[ctl->n_given].flag = flag;
-		ctl->given[ctl->n_given++].value = value ? value : "yes";
 	}
-	return true;
+	if (why || i >= n)
+		return why;
+	if (command->takes_command)
+		ctl->command_argv = words + i + 1;
+	else
+		for (i++; i < n; i++)
+			words[ctl->n_words++] = words[i];
+	return NULL;
 }
