@@ -72,7 +72,7 @@ struct config_job_draft {
 	struct config_job job; /* first, as above */
 	char *exec, *probe, *runner; /* as written; owned, like these: */
 	char *user, *group;
-	char **steps; /* "name: command" */
+	char **steps, **undo; /* "name: command" */
 	const char *file; /* borrowed */
 	struct config_origin origins[CONFIG_KEYS_MAX];
 };
@@ -100,7 +100,7 @@ extern const struct config_type config_type_text, config_type_name, config_type_
 /* config-words.c */
 extern const struct config_type config_type_profile, config_type_level, config_type_restart,
 	config_type_job_type, config_type_overlap, config_type_missed, config_type_interrupt,
-	config_type_group;
+	config_type_group, config_type_on_failure;
 const char *config_job_type_name(enum config_job_type type);
 /* config-lists.c */
 extern const struct config_type config_type_endpoints, config_type_environment, config_type_steps,

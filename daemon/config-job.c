@@ -26,6 +26,7 @@ void config_job_free(struct config_job *job)
 	for (size_t i = 0; i < job->n_steps; i++) {
 		free(job->steps[i].name);
 		words_free(job->steps[i].argv);
+		words_free(job->steps[i].undo);
 	}
 	free(job->steps);
 	free(job->files);
@@ -109,18 +110,22 @@ static void complete_grace(struct config_draft *draft, struct config_job_draft *
 			text);
 }
 
+static size_t size_of(char *const *words)
+{
+	size_t size = 0;
+
+	for (; words && *words; words++)
+		size += strlen(*words) + 1;
+	return size;
+}
+
 static void check_size(struct config_draft *draft, const struct config_job_draft *job)
 {
 	struct config_origin nowhere = {.file = job->file};
-	size_t size = 0;
+	size_t size = size_of(job->job.argv) + size_of(job->job.environment);
 
-	for (char **word = job->job.argv; word && *word; word++)
-		size += strlen(*word) + 1;
 	for (size_t i = 0; i < job->job.n_steps; i++)
-		for (char **word = job->job.steps[i].argv; word && *word; word++)
-			size += strlen(*word) + 1;
-	for (char **word = job->job.environment; word && *word; word++)
-		size += strlen(*word) + 1;
+		size += size_of(job->job.steps[i].argv) + size_of(job->job.steps[i].undo);
 	if (size > CONFIG_STRINGS_MAX)
 		config_report(draft, &nowhere, "Exec",
 			"command and environment have %zu bytes together, expected at most %d",

@@ -98,6 +98,13 @@ static void print_steps(const struct config_job *job, FILE *out)
 		fprintf(out, "Step=%s: %s\n", job->steps[i].name, text ? text : "");
 		free(text);
 	}
+	for (size_t i = 0; i < job->n_steps; i++) {
+		char *text = words_text(job->steps[i].undo);
+
+		if (text)
+			fprintf(out, "Undo=%s: %s\n", job->steps[i].name, text);
+		free(text);
+	}
 }
 
 static void print_program(const char *key, char *const *argv, FILE *out)
@@ -127,6 +134,8 @@ static void print_job(const struct config_job *job, FILE *out)
 	print_program("Runner", job->runner, out);
 	for (size_t i = 0; i < job->n_steps; i++)
 		print_program("Step", job->steps[i].argv, out);
+	for (size_t i = 0; i < job->n_steps; i++)
+		print_program("Undo", job->steps[i].undo, out);
 }
 
 void config_print(const struct config *config, FILE *out)

@@ -161,6 +161,25 @@ static void print_interrupt(FILE *out, const void *field)
 }
 const struct config_type config_type_interrupt = {parse_interrupt, print_interrupt, false};
 
+static const struct word on_failure_words[] = {
+	{"hold", CONFIG_FAILURE_HOLD}, {"undo", CONFIG_FAILURE_UNDO}, {NULL, 0}};
+
+static int parse_on_failure(
+	const struct config_key *key, void *field, const char *text, char *why)
+{
+	int value, r = parse_word(on_failure_words, "policy", "hold or undo", text, &value, why);
+
+	if (r == 0)
+		*(enum config_on_failure *)field = (enum config_on_failure)value;
+	return r;
+}
+
+static void print_on_failure(FILE *out, const void *field)
+{
+	fputs(find_value(on_failure_words, (int)*(const enum config_on_failure *)field), out);
+}
+const struct config_type config_type_on_failure = {parse_on_failure, print_on_failure, false};
+
 /* Groups of their own come later; the key is there so that a file says it now. */
 static int parse_group(const struct config_key *key, void *field, const char *text, char *why)
 {

@@ -23,8 +23,9 @@ void config_work_free(struct config_job_draft *job)
 	free(job->user);
 	free(job->group);
 	words_free(job->steps);
+	words_free(job->undo);
 	job->exec = job->probe = job->runner = job->user = job->group = NULL;
-	job->steps = NULL;
+	job->steps = job->undo = NULL;
 }
 
 /* ---- which keys ------------------------------------------------------------------------------ */
@@ -98,6 +99,39 @@ static int complete_cron(struct config_draft *draft, struct config_job_draft *jo
 	return 0;
 }
 
+static struct config_step *find_step(const struct config_job *job, const char *name, size_t size)
+{
+	for (size_t i = 0; i < job->n_steps; i++)
+		if (strncmp(job->steps[i].name, name, size) == 0 && !job->steps[i].name[size])
+			return &job->steps[i];
+	return NULL;
+}
+
+/* Gives each Undo= to its step. */
+static int complete_undo(struct config_draft *draft, struct config_job_draft *job)
+{
+	const struct config_origin *undo = ORIGIN(job, undo), *policy = ORIGIN(job, job.on_failure);
+
+	for (char **text = job->undo; text && *text; text++) {
+		size_t size = strcspn(*text, ":");
+		struct config_step *step = find_step(&job->job, *text, size);
+
+		if (!step)
+			config_report(draft, undo, "Undo", "there is no Step=%.*s: to take back",
+				(int)size, *text);
+		else if (config_command(draft, undo, "Undo", *text + size + 1, job->job.shell,
+				 &step->undo, &step->n_undo) < 0)
+			return -ENOMEM;
+	}
+	if (!policy->set || policy->bad)
+		job->job.on_failure =
+			job->undo && *job->undo ? CONFIG_FAILURE_UNDO : CONFIG_FAILURE_HOLD;
+	else if (job->job.on_failure == CONFIG_FAILURE_UNDO && !undo->set)
+		config_report(
+			draft, policy, "OnFailure", "undo without a command, expected Undo= too");
+	return 0;
+}
+
 static int complete_steps(struct config_draft *draft, struct config_job_draft *job)
 {
 	const struct config_origin *origin = ORIGIN(job, steps);
@@ -119,7 +153,7 @@ static int complete_steps(struct config_draft *draft, struct config_job_draft *j
 					   &step->argv, &step->argc) < 0)
 			return -ENOMEM;
 	}
-	return 0;
+	return complete_undo(draft, job);
 }
 
 /* What is wrong with the words' % signs, or NULL. */

@@ -42,10 +42,17 @@ enum config_restart {
 	CONFIG_RESTART_NO,
 };
 
+enum config_on_failure {
+	CONFIG_FAILURE_HOLD, /* waits for a person */
+	CONFIG_FAILURE_UNDO, /* what was done is taken back */
+};
+
 struct config_step {
 	char *name; /* by the name rule, each once */
 	char **argv;
 	size_t argc;
+	char **undo; /* what takes it back; NULL: nothing does */
+	size_t n_undo;
 };
 
 /* Whom a job runs as, looked up when the file was read. */
@@ -90,6 +97,7 @@ struct config_job {
 	char *id; /* once and steps: of the ledger; default: the name */
 	struct config_step *steps;
 	size_t n_steps;
+	enum config_on_failure on_failure; /* steps */
 	/* migrate */
 	char *files;	/* the directory */
 	char *baseline; /* the last file that was applied before onced was; NULL: none */
@@ -136,8 +144,8 @@ int config_load(const struct options *options, struct config *ret, FILE *errors)
 
 /* The same for a program that only talks to etcd: options->file (NULL: none) is read without its
  * jobs, and the settings go before it. program begins the lines about flags. */
-int config_load_client(const struct options *options, const char *program, struct config *ret,
-	FILE *errors);
+int config_load_client(
+	const struct options *options, const char *program, struct config *ret, FILE *errors);
 
 /* One job file alone, DIRECTORY/NAME.job, for a program that only reads it. What is wrong is printed
  * as above, and the exit code returned; free with config_job_free(). */

@@ -214,6 +214,12 @@ static bool run_trigger(struct cron *c)
 
 	if (!trigger)
 		return false;
+	if (trigger->trigger.undo) {
+		log_warning(
+			"undo", "%s: cannot be undone, expected a job of Type=steps", c->job->name);
+		control_forget(c->control, trigger, true);
+		return false;
+	}
 	order.scheduled_ms = trigger->trigger.scheduled_ms ? trigger->trigger.scheduled_ms
 							   : once_utc_unscheduled(once_utc_now());
 	if (cron_make_key(c, key, ONCE_KEY_RUN, order.scheduled_ms) < 0) {

@@ -85,6 +85,30 @@ static int load_steps(
 	return r;
 }
 
+int flow_items_load_undo(struct flow_items *undo, const struct flow_items *steps,
+	const struct config *config, const struct config_job *job)
+{
+	for (size_t i = steps->n; i-- > 0;) {
+		const struct config_step *step = &job->steps[i];
+		struct flow_item *item;
+		int r;
+
+		if (!flow_item_done(&steps->items[i]) || !step->undo)
+			continue;
+		item = add(undo, step->name);
+		if (!item)
+			return -ENOMEM;
+		item->argv = step->undo;
+		item->argc = step->n_undo;
+		r = once_key_make(item->key, config->prefix, ONCE_KEY_UNDO, job->id, item->name, 0);
+		if (r == 0)
+			r = hash_words(item->hash, item->name, item->argv, item->argc);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* ---- migrate --------------------------------------------------------------------------------- */
 
 static int hash_file(char out[ONCE_HASH_SIZE], const char *path)

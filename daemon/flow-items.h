@@ -39,6 +39,10 @@ struct flow_items {
 /* -EINVAL: why says what is wrong with which file; -ENOMEM. */
 int flow_items_load(struct flow_items *items, const struct config *config,
 	const struct config_job *job, char *why, size_t size);
+/* Of a flow that is undone: of the steps that are done and have one their Undo= commands, the last
+ * step first. -ENOMEM. */
+int flow_items_load_undo(struct flow_items *undo, const struct flow_items *steps,
+	const struct config *config, const struct config_job *job);
 void flow_items_free(struct flow_items *items);
 
 struct flow_item *flow_items_find(const struct flow_items *items, const char *name);

@@ -2,13 +2,13 @@
  *
  * Happy path: the term begins -> the items are read, the ledger's records of them listed and
  * compared
- * -> advance(): the first item that is not done is recorded as begun, run, recorded as done -> the
+ * -> flow_advance(): the first item that is not done is recorded as begun, run, recorded as done -> the
  * next.
  *
  * It halts, with one line that says where it stands, when what was done has changed, when an item
  * has failed for good, and when one was begun and never ended under OnInterrupt=hold. A trigger
- * lets it go on with that item; whatever changed stays refused. */
-#include "daemon/flow.h"
+ * lets it go on with that item; whatever changed stays refused.. */
+#include "daemon/flow-internal.h"
 
 #include "daemon/log.h"
 
@@ -17,24 +17,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void advance(struct flow *f);
-
-static void again(struct flow *f)
+void flow_again(struct flow *f)
 {
 	f->scene->loop->ops->timer_set(f->timer, f->scene->config->timing.beat_interval_ns);
 }
 
-static struct once_term term_of(const struct flow *f)
+struct once_term flow_term(const struct flow *f)
 {
 	return (struct once_term){f->scene->config->key, f->scene->term->token};
 }
 
-static void halt(struct flow *f, const char *why)
+/* Everything is looked at anew. */
+void flow_reset(struct flow *f)
+{
+	f->halted = f->loaded = f->opened = f->listed = f->complete = f->undone = f->undoing =
+		false;
+}
+
+void flow_halt(struct flow *f, const char *why)
 {
 	char progress[512];
 
 	f->halted = true;
-	log_err("halted", "%s: %s; %s", f->job->name, why,
+	flow_drop_request(f);
+	log_err("halted", "%s: %s%s; %s", f->job->name, f->undoing ? "undoing: " : "", why,
 		flow_items_progress(&f->items, progress, sizeof(progress)));
 }
 
@@ -59,25 +65,26 @@ static void on_listed(void *userdata, int error, int64_t revision, const char *m
 	f->task = NULL;
 	if (error < 0) {
 		log_warning("record", "%s: the records cannot be read: %s", f->job->name, message);
-		again(f);
+		flow_again(f);
 		return;
 	}
 	f->listed = true;
 	if (flow_items_refused(&f->items, f->job, why, sizeof(why)))
-		halt(f, why);
+		flow_halt(f, why);
 	else
-		advance(f);
+		flow_advance(f);
 }
 
-static void list(struct flow *f)
+void flow_list(struct flow *f)
 {
-	struct once_list wanted = {
-		.kind = f->job->type == CONFIG_JOB_ONCE ? ONCE_KEY_ONCE : ONCE_KEY_STEP,
+	struct once_list wanted = {.kind = f->undoing			     ? ONCE_KEY_UNDO
+					   : f->job->type == CONFIG_JOB_ONCE ? ONCE_KEY_ONCE
+									     : ONCE_KEY_STEP,
 		.name = f->job->id};
 
 	flow_items_forget(&f->items);
 	if (once_ledger_list(f->scene->records, &f->task, &wanted, on_row, on_listed, f) < 0)
-		again(f);
+		flow_again(f);
 }
 
 static void on_opened(void *userdata, int result, const char *hash, const char *message)
@@ -88,27 +95,29 @@ static void on_opened(void *userdata, int result, const char *hash, const char *
 	if (result < 0) {
 		log_warning(
 			"record", "%s: the flow cannot be opened yet: %s", f->job->name, message);
-		again(f);
+		flow_again(f);
 	} else if (result == ONCE_LEDGER_CHANGED) {
-		halt(f, "its list of steps is not the one that it was begun with, expected the "
+		flow_halt(f,
+			"its list of steps is not the one that it was begun with, expected the "
 			"same, or "
 			"another Id=");
-	} else if (result == ONCE_LEDGER_DONE) {
+	} else if (result == ONCE_LEDGER_DONE || result == ONCE_LEDGER_UNDONE) {
 		f->opened = true;
-		advance(f);
+		f->undone = result == ONCE_LEDGER_UNDONE;
+		flow_advance(f);
 	}
 }
 
 static void open_flow(struct flow *f)
 {
-	struct once_term term = term_of(f);
+	struct once_term term = flow_term(f);
 
 	if (f->job->type != CONFIG_JOB_STEPS) {
 		f->opened = true;
-		list(f);
+		flow_list(f);
 	} else if (once_flow_open(f->scene->records, &f->task, f->job->id, f->items.list_hash,
 			   &term, on_opened, f) < 0) {
-		again(f);
+		flow_again(f);
 	}
 }
 
@@ -118,7 +127,7 @@ static void load(struct flow *f)
 
 	f->at = NULL;
 	if (flow_items_load(&f->items, f->scene->config, f->job, why, sizeof(why)) < 0) {
-		halt(f, why);
+		flow_halt(f, why);
 		return;
 	}
 	f->loaded = true;
@@ -127,19 +136,22 @@ static void load(struct flow *f)
 
 /* ---- one item -------------------------------------------------------------------------------- */
 
-static void item_name(const struct flow *f, const struct flow_item *item, char out[ONCE_KEY_SIZE])
+void flow_item_name(const struct flow *f, const struct flow_item *item, char out[ONCE_KEY_SIZE])
 {
-	(void)snprintf(out, ONCE_KEY_SIZE, "%s%s%s", f->job->id,
-		f->job->type == CONFIG_JOB_ONCE ? "" : "/",
-		f->job->type == CONFIG_JOB_ONCE ? "" : item->name);
+	if (f->job->type == CONFIG_JOB_ONCE)
+		(void)snprintf(out, ONCE_KEY_SIZE, "%s", f->job->id);
+	else
+		(void)snprintf(out, ONCE_KEY_SIZE, "%s/%s%s", f->job->id, item->name,
+			f->undoing ? "/undo" : "");
 }
 
-static void set_variables(const struct flow *f, const struct flow_item *item,
+void flow_set_variables(const struct flow *f, const struct flow_item *item,
 	const char *variables[LAUNCH_VARIABLES_MAX][2], size_t *n)
 {
 	const char *const all[][2] = {
 		{"ONCED_STEP", f->job->type == CONFIG_JOB_ONCE ? NULL : item->name},
-		{"ONCED_FILE", item->path}, {"ONCED_SHA256", item->path ? item->hash : NULL}};
+		{"ONCED_UNDO", f->undoing ? "yes" : NULL}, {"ONCED_FILE", item->path},
+		{"ONCED_SHA256", item->path ? item->hash : NULL}};
 
 	*n = 0;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -151,7 +163,7 @@ static void set_variables(const struct flow *f, const struct flow_item *item,
 }
 
 /* A record that is there is taken up again. */
-static void start(struct flow *f, struct flow_item *item)
+void flow_start_item(struct flow *f, struct flow_item *item)
 {
 	char name[ONCE_KEY_SIZE];
 	struct work_order order = {.key = item->key,
@@ -164,13 +176,13 @@ static void start(struct flow *f, struct flow_item *item)
 		.former = item->run,
 		.mod_revision = item->mod_revision};
 
-	item_name(f, item, name);
-	set_variables(f, item, order.variables, &order.n_variables);
+	flow_item_name(f, item, name);
+	flow_set_variables(f, item, order.variables, &order.n_variables);
 	f->at = item;
 	f->go_on = false;
-	log_info("step", "%s: %s begins", f->job->name, item->name);
+	log_info("step", "%s: %s%s begins", f->job->name, f->undoing ? "undoing " : "", item->name);
 	if (work_start(&f->work, &order) < 0)
-		again(f);
+		flow_again(f);
 }
 
 static int set_run(struct flow_item *item, const struct once_run *run, int64_t mod_revision)
@@ -185,7 +197,7 @@ static int set_run(struct flow_item *item, const struct once_run *run, int64_t m
 	return 0;
 }
 
-static void on_written(void *userdata, const struct once_ledger_answer *answer)
+void flow_on_written(void *userdata, const struct once_ledger_answer *answer)
 {
 	struct flow *f = userdata;
 
@@ -194,15 +206,15 @@ static void on_written(void *userdata, const struct once_ledger_answer *answer)
 		log_warning("record", "%s: not recorded yet: %s", f->job->name, answer->message);
 	f->listed = false; /* look at what there is now */
 	if (answer->result < 0)
-		again(f);
+		flow_again(f);
 	else if (answer->result != ONCE_LEDGER_FENCED)
-		advance(f);
+		flow_advance(f);
 }
 
 /* Files before Baseline= count as done. */
 static void record_baseline(struct flow *f, const struct flow_item *item)
 {
-	struct once_term term = term_of(f);
+	struct once_term term = flow_term(f);
 	struct once_run run = {
 		.state = ONCE_RUN_SKIPPED, .token = term.token, .end_ms = once_utc_now()};
 	struct once_begin begin = {.key = item->key, .run = &run, .term = &term};
@@ -211,98 +223,13 @@ static void record_baseline(struct flow *f, const struct flow_item *item)
 	(void)snprintf(run.reason, sizeof(run.reason), "baseline");
 	(void)snprintf(run.hash, sizeof(run.hash), "%s", item->hash);
 	log_info("baseline", "%s: %s was applied before", f->job->name, item->name);
-	if (once_ledger_begin(f->scene->records, &f->task, &begin, 0, on_written, f) < 0)
-		again(f);
+	if (once_ledger_begin(f->scene->records, &f->task, &begin, 0, flow_on_written, f) < 0)
+		flow_again(f);
 }
 
 static bool before_baseline(const struct flow *f, const struct flow_item *item)
 {
 	return f->job->baseline && strcmp(item->name, f->job->baseline) <= 0;
-}
-
-/* ---- what was begun and never ended ---------------------------------------------------------- */
-
-static void describe_left(
-	const struct flow *f, const struct flow_item *item, char *out, size_t size)
-{
-	(void)snprintf(out, size,
-		"%.128s, number %zu of %zu, was begun on %.64s under token %lld and never ended",
-		item->name, (size_t)(item - f->items.items) + 1, f->items.n, item->run->node,
-		(long long)item->run->token);
-}
-
-static void decide(
-	struct flow *f, struct flow_item *item, enum once_run_state state, const char *reason)
-{
-	struct once_term term = term_of(f);
-	struct once_run run = *item->run;
-	char left[400], progress[512];
-
-	describe_left(f, item, left, sizeof(left));
-	run.state = state;
-	run.end_ms = once_utc_now();
-	(void)snprintf(run.reason, sizeof(run.reason), "%s", reason);
-	(void)snprintf(run.detail, sizeof(run.detail), "%.300s; %.190s", left,
-		flow_items_progress(&f->items, progress, sizeof(progress)));
-	(void)snprintf(run.closed_by, sizeof(run.closed_by), "%s", f->scene->config->node);
-	if (once_ledger_decide(f->scene->records, &f->task, item->key, item->mod_revision, &run,
-		    &term, 0, on_written, f) < 0)
-		again(f);
-}
-
-static void start_probe(struct flow *f, struct flow_item *item)
-{
-	static char name[ONCE_KEY_SIZE];
-	struct launch launch = {.config = f->scene->config,
-		.job = f->job,
-		.argv = f->job->probe,
-		.argc = f->job->n_probe,
-		.attempt = item->run->attempt,
-		.reason = "probe",
-		.name = name,
-		.out_fd = -1};
-
-	item_name(f, item, name);
-	set_variables(f, item, launch.variables, &launch.n_variables);
-	f->at = item;
-	process_start(&f->probe, &launch, 0);
-}
-
-static void settle_left(struct flow *f, struct flow_item *item, int probe)
-{
-	char left[400];
-
-	switch (f->go_on ? POLICY_VERDICT_RERUN : policy_interrupted(f->job->on_interrupt, probe)) {
-	case POLICY_VERDICT_OVER:
-		decide(f, item, ONCE_RUN_INTERRUPTED, "no-end");
-		break;
-	case POLICY_VERDICT_RERUN:
-		describe_left(f, item, left, sizeof(left));
-		log_warning("takeover", "%s: %s: running it again", f->job->name, left);
-		start(f, item);
-		break;
-	case POLICY_VERDICT_PROBE:
-		start_probe(f, item);
-		break;
-	case POLICY_VERDICT_DONE:
-		decide(f, item, ONCE_RUN_OK, "probe");
-		break;
-	case POLICY_VERDICT_HOLD:
-		decide(f, item, ONCE_RUN_LOST, "hold");
-		break;
-	}
-}
-
-static void on_probe(void *userdata, struct process *process)
-{
-	struct flow *f = userdata;
-
-	if (!f->leading)
-		f->scene->changed(f->scene->userdata);
-	else if (!process->result.told && f->at && f->at->run)
-		settle_left(f, f->at, process->result.code);
-	else
-		advance(f);
 }
 
 /* ---- one step -------------------------------------------------------------------------------- */
@@ -330,7 +257,7 @@ static void halt_at(struct flow *f, const struct flow_item *item)
 			"runs it again",
 			item->name, (size_t)(item - f->items.items) + 1, f->items.n,
 			once_run_state_name(run->state), run->exit_code, run->node, f->job->name);
-	halt(f, why);
+	flow_halt(f, why);
 }
 
 /* With the first item that is not done. */
@@ -340,17 +267,20 @@ static void go(struct flow *f)
 
 	if (!item) {
 		if (!f->complete)
-			log_info("complete", "%s: all %zu done", f->job->name, f->items.n);
+			log_info("complete", "%s: all %zu %s", f->job->name, f->items.n,
+				f->undoing ? "undone" : "done");
 		f->complete = true;
 		f->go_on = false;
 	} else if (!item->run && before_baseline(f, item)) {
 		record_baseline(f, item);
 	} else if (!item->run) {
-		start(f, item);
+		flow_start_item(f, item);
 	} else if (flow_item_waits(item) || (f->go_on && item->run->state != ONCE_RUN_BEGUN)) {
-		start(f, item);
+		flow_start_item(f, item);
 	} else if (item->run->state == ONCE_RUN_BEGUN) {
-		settle_left(f, item, -1);
+		flow_settle_left(f, item, -1);
+	} else if (flow_fails_for_good(f, item)) {
+		flow_undo_failed(f, item);
 	} else {
 		halt_at(f, item);
 	}
@@ -363,13 +293,17 @@ static void take_trigger(struct flow *f)
 
 	if (!trigger)
 		return;
+	if (trigger->trigger.undo) {
+		flow_take_undo(f, trigger);
+		return;
+	}
 	log_info("triggered", "%s: triggered by %s", f->job->name, trigger->trigger.by);
 	control_forget(f->control, trigger, true);
 	f->go_on = true;
-	f->halted = f->loaded = f->opened = f->listed = f->complete = false;
+	flow_reset(f);
 }
 
-static void advance(struct flow *f)
+void flow_advance(struct flow *f)
 {
 	int64_t until_ms = 0, wait_ms;
 
@@ -390,14 +324,18 @@ static void advance(struct flow *f)
 	else if (!f->opened)
 		open_flow(f);
 	else if (!f->listed)
-		list(f);
+		flow_list(f);
+	else if (f->undone && !f->undoing)
+		flow_turn(f);
+	else if (f->undo_wanted && !f->undoing)
+		flow_undo_wanted(f);
 	else
 		go(f);
 }
 
 static void on_timer(void *userdata)
 {
-	advance(userdata);
+	flow_advance(userdata);
 }
 
 static void on_work(void *userdata, struct work *work, enum work_event event)
@@ -425,7 +363,7 @@ static void on_work(void *userdata, struct work *work, enum work_event event)
 	case WORK_FENCED:
 		return;
 	}
-	advance(f);
+	flow_advance(f);
 }
 
 /* ---- what the set of jobs asks --------------------------------------------------------------- */
@@ -439,7 +377,7 @@ int flow_init(struct flow *f, const struct scene *scene, const struct config_job
 	f->control = control;
 	f->timer = scene->loop->ops->timer_new(scene->loop, on_timer, f);
 	if (!f->timer || work_init(&f->work, scene, job, on_work, f) < 0 ||
-		process_init(&f->probe, scene, on_probe, f) < 0) {
+		process_init(&f->probe, scene, flow_on_probe, f) < 0) {
 		flow_fini(f);
 		return -ENOMEM;
 	}
@@ -462,13 +400,14 @@ void flow_fini(struct flow *f)
 void flow_lead(struct flow *f)
 {
 	f->leading = true;
-	f->loaded = f->opened = f->listed = f->halted = f->go_on = f->complete = false;
-	advance(f);
+	flow_reset(f);
+	f->go_on = f->undo_wanted = false;
+	flow_advance(f);
 }
 
 void flow_changed(struct flow *f)
 {
-	advance(f);
+	flow_advance(f);
 }
 
 bool flow_alive(const struct flow *f)

@@ -22,6 +22,9 @@ struct flow {
 	bool halted;		     /* until a trigger, or the next term */
 	bool go_on;		     /* a trigger: what failed or is on hold is done again */
 	bool complete;		     /* said so */
+	bool undo_wanted;	     /* by a trigger that is still there */
+	bool undone;		     /* or to be: the flow's key says so */
+	bool undoing;		     /* the items are those of Undo= */
 };
 
 int flow_init(struct flow *flow, const struct scene *scene, const struct config_job *job,

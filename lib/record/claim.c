@@ -256,8 +256,10 @@ static void on_timer(void *userdata)
 static const char *wrong(const struct once_records *records, const struct once_claim_config *config,
 	const struct once_key *key)
 {
-	if (key->kind != ONCE_KEY_ONCE && key->kind != ONCE_KEY_STEP)
-		return "key: expected PREFIX/once/ID or PREFIX/step/FLOW/STEP, each " ONCE_ID_RULE;
+	if (key->kind != ONCE_KEY_ONCE && key->kind != ONCE_KEY_STEP && key->kind != ONCE_KEY_UNDO)
+		return "key: expected PREFIX/once/ID, PREFIX/step/FLOW/STEP or "
+		       "PREFIX/undo/FLOW/STEP, "
+		       "each " ONCE_ID_RULE;
 	if (config->hash && (!config->hash[0] || !code_hex_valid(config->hash, ONCE_HASH_SIZE)))
 		return "hash: expected up to 64 hexadecimal digits";
 	if (!once_id_valid(config->node))

@@ -91,6 +91,7 @@ int once_trigger_encode(char out[ONCE_CONTROL_SIZE], const struct once_trigger *
 	put_who(&buf, trigger->by, trigger->reason);
 	code_put_utc(&buf, "at", trigger->at_ms);
 	code_put_utc(&buf, "scheduled", trigger->scheduled_ms);
+	object_put_true(&buf, "undo", trigger->undo);
 	return finish(out, &buf);
 }
 
@@ -105,6 +106,7 @@ int once_trigger_decode(struct once_trigger *ret, struct once_bytes value)
 	read_who(object, ret->by, ret->reason);
 	ret->at_ms = code_utc(object, "at");
 	ret->scheduled_ms = code_utc(object, "scheduled");
+	ret->undo = object_bool(object, "undo");
 	return end(object);
 }
 

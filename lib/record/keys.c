@@ -27,6 +27,7 @@ static const struct form forms[] = {
 	[ONCE_KEY_TRIGGER] = {"/trigger/", NAME, "/", ID, ""},
 	[ONCE_KEY_KILL] = {"/kill/", NAME, "/", MOMENT, ""},
 	[ONCE_KEY_HANDOVER] = {"/g/", NAME, "", NONE, "/handover"},
+	[ONCE_KEY_UNDO] = {"/undo/", ID, "/", ID, ""},
 };
 enum { FORMS = sizeof(forms) / sizeof(forms[0]) };
 

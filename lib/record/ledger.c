@@ -31,6 +31,7 @@ static const char *const messages[] = {
 	[ONCE_LEDGER_EXISTS] = "there is a record already",
 	[ONCE_LEDGER_CHANGED] = "the record is another now",
 	[ONCE_LEDGER_WITHDRAWN] = "what was asked for was withdrawn",
+	[ONCE_LEDGER_UNDONE] = "the flow is being undone, or was",
 };
 
 static void write_free(struct once_task *task)

@@ -149,7 +149,7 @@ static int range_of(const struct once_records *records, const struct once_list *
 	int r;
 
 	if (list->kind != ONCE_KEY_RUN && list->kind != ONCE_KEY_ONCE &&
-		list->kind != ONCE_KEY_STEP)
+		list->kind != ONCE_KEY_STEP && list->kind != ONCE_KEY_UNDO)
 		return -EINVAL;
 	if ((list->from_ms || list->until_ms) && (list->kind != ONCE_KEY_RUN || !list->name))
 		return -EINVAL;

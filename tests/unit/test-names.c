@@ -79,6 +79,7 @@ static void keys_come_back(void **state)
 			"/p/run/backup/2026-11-22T18:30:00Z"},
 		{{ONCE_KEY_ONCE, "Init:1", "", 0}, "/p/once/Init:1"},
 		{{ONCE_KEY_STEP, "deploy", "V1_a.sql", 0}, "/p/step/deploy/V1_a.sql"},
+		{{ONCE_KEY_UNDO, "deploy", "V1_a.sql", 0}, "/p/undo/deploy/V1_a.sql"},
 		{{ONCE_KEY_FLOW, "deploy", "", 0}, "/p/flow/deploy"},
 		{{ONCE_KEY_IDS, "orders", "", 0}, "/p/ids/orders"},
 		{{ONCE_KEY_CURSOR, "backup", "", 0}, "/p/job/backup/next"},

@@ -276,7 +276,7 @@ static struct once_bytes written(int n)
 static void control_records_come_back(void **state)
 {
 	struct once_pause pause = {"ops@h1", "disk \"full\"", 1000, 2000}, pause_again;
-	struct once_trigger trigger = {"a", "", 1, 2}, trigger_again;
+	struct once_trigger trigger = {"a", "", 1, 2, true}, trigger_again;
 	struct once_kill kill = {"b", "hangs", 1, "ff"}, kill_again;
 	struct once_handover handover = {"c", "reboot", 1, 2, 3, "n1", "n2", 60}, handover_again;
 	struct once_cursor cursor = {1, 2, "*/5 * * * *"}, cursor_again;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OWN_FAULT = 125, LIVE_DEFAULT_S = 10 };
+enum { OWN_FAULT = CLAIMED_OWN_FAULT, LIVE_DEFAULT_S = 10 };
 
 struct claimed {
 	struct ctl *ctl;

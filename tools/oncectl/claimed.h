@@ -16,6 +16,8 @@
 		"--live", "TIME", "a runner not proven for so long is dead [10s]"                  \
 	}
 
+enum { CLAIMED_OWN_FAULT = 125 }; /* exit code: oncectl's, as env(1) has it */
+
 /* Runs it, or waits for who does, and returns the exit code. key: the record's; defaults are the
  * command's. what: "once backup", for messages. */
 struct claimed_defaults {

@@ -2,8 +2,8 @@
  *
  * The record is replaced if it is still the one that was read, and holds who decided and why from
  * then on. Nothing is applied here: a leader goes on with its next term, or a trigger. */
-#include "tools/oncectl/claimed.h"
 #include "tools/oncectl/ask.h"
+#include "tools/oncectl/claimed.h"
 #include "tools/oncectl/migration.h"
 
 #include <errno.h>

@@ -25,6 +25,8 @@
 	X(del)                                                                                     \
 	X(once)                                                                                    \
 	X(step)                                                                                    \
+	X(flow_status)                                                                             \
+	X(flow_undo)                                                                               \
 	X(ids)                                                                                     \
 	X(migrate_status)                                                                          \
 	X(migrate_dry_run)                                                                         \

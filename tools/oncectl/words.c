@@ -91,8 +91,12 @@ void ctl_run_json(struct ctl *ctl, struct ctl_json *json, const struct ctl_run *
 	const struct once_run *run = &r->run;
 
 	ctl_json_object(json, NULL);
-	ctl_json_text(json, "job", r->key.name);
-	ctl_json_text(json, "moment", ctl_moment(ctl, r->key.at_ms));
+	if (r->key.kind == ONCE_KEY_RUN) {
+		ctl_json_text(json, "job", r->key.name);
+		ctl_json_text(json, "moment", ctl_moment(ctl, r->key.at_ms));
+	} else {
+		ctl_json_text(json, "step", r->key.sub);
+	}
 	ctl_json_text(json, "state", run->state ? once_run_state_name(run->state) : "unreadable");
 	text_if(json, "reason", run->reason);
 	text_if(json, "cause", run->cause);

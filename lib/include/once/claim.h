@@ -38,7 +38,8 @@ enum once_on_interrupt {
 
 /* Strings are copied. */
 struct once_claim_config {
-	const char *key; /* of ONCE_KEY_ONCE or ONCE_KEY_STEP, below the prefix of the records */
+	/* of ONCE_KEY_ONCE, ONCE_KEY_STEP or ONCE_KEY_UNDO, below the prefix of the records */
+	const char *key;
 	const char
 		*hash; /* of the content, hex; a record of another is CONFLICT. NULL: any will do */
 	const char *node; /* who runs it, for the record: ONCE_ID_RULE */

@@ -46,6 +46,7 @@ struct once_trigger {
 	int64_t at_ms;	      /* when it was asked for */
 	int64_t scheduled_ms; /* the moment to run for, if it has no record yet; 0: none in
 				 particular */
+	bool undo; /* no run: the job's flow is to be undone */
 };
 int once_trigger_encode(char out[ONCE_CONTROL_SIZE], const struct once_trigger *trigger);
 int once_trigger_decode(struct once_trigger *ret, struct once_bytes value);

@@ -139,6 +139,7 @@ enum once_ledger_result {
 	ONCE_LEDGER_EXISTS,    /* begin: the key has a record, shown in run */
 	ONCE_LEDGER_CHANGED,   /* end, decide: the record is another now (shown in run) or gone */
 	ONCE_LEDGER_WITHDRAWN, /* begin: the trigger is gone, the operator took it back */
+	ONCE_LEDGER_UNDONE,    /* flow: it is being undone, or was; see <once/flow.h> */
 };
 
 struct once_ledger_answer {
@@ -200,7 +201,7 @@ typedef int once_row_fn(void *userdata, const struct once_row *row);
 typedef void once_list_fn(void *userdata, int error, int64_t revision, const char *message);
 
 struct once_list {
-	enum once_key_kind kind; /* ONCE_KEY_RUN, ONCE_KEY_ONCE or ONCE_KEY_STEP */
+	enum once_key_kind kind; /* ONCE_KEY_RUN, ONCE_KEY_ONCE, ONCE_KEY_STEP or ONCE_KEY_UNDO */
 	const char *name;	 /* job or flow; NULL: of all. With ONCE_KEY_ONCE: that id alone */
 	int64_t from_ms, until_ms; /* of runs: from (0: the first) to before until (0: the last).
 				      With name only */

@@ -5,6 +5,7 @@
  *	P/run/<job>/<moment>	   a run of a job, for one scheduled or triggered moment
  * <once/ledger.h> P/once/<id>		   something done one time ever
  * <once/ledger.h> P/step/<flow>/<step>	   a step of a flow
+ * <once/ledger.h> P/undo/<flow>/<step>	   what takes back what that step did
  * <once/ledger.h> P/live/once/<id> ...	   who runs that without being a leader lives
  * <once/claim.h> P/flow/<flow>		   which list of steps the flow has
  * <once/flow.h> P/ids/<name>		   numbers given out
@@ -77,6 +78,7 @@ enum once_key_kind {
 	ONCE_KEY_TRIGGER,  /* name: job, sub: id */
 	ONCE_KEY_KILL,	   /* name: job, at_ms */
 	ONCE_KEY_HANDOVER, /* name: group */
+	ONCE_KEY_UNDO,	   /* name: flow, sub: step */
 };
 
 struct once_key {
