@@ -26,7 +26,7 @@ static const struct role roles[] = {
 			{"readwrite", false, "/pause"}, {"readwrite", false, "/job/"},
 			{"readwrite", false, "/trigger/"}, {"readwrite", false, "/kill/"},
 			{"readwrite", false, "/g/"}, {"readwrite", false, "/step/"},
-			{"readwrite", false, "/flow/"}}},
+			{"readwrite", false, "/flow/"}, {"readwrite", false, "/undo/"}}},
 	{"viewer", "oncectl status, leaders, jobs, runs and why",
 		{{"read", true, ""}, {"read", true, "/"}, {"read", false, "/"}}},
 };
