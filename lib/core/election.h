@@ -85,7 +85,7 @@ enum election_outcome {
 
 enum election_refusal {
 	ELECTION_REFUSED_OTHER, /* not connected, not permitted, ... */
-	ELECTION_REFUSED_NOSPACE,
+	ELECTION_REFUSED_NOSPACE, /* the exception: this one may have had its effect, and will have no other */
 	ELECTION_REFUSED_NO_LEASE,
 };
 

@@ -108,6 +108,8 @@ void elector_reply(struct election_event *event, uint32_t op, const struct once_
 		: response->outcome == ONCE_NOT_APPLIED		 ? ELECTION_REFUSED
 								 : ELECTION_UNKNOWN;
 	event->reply.refusal = refusal_of(response->error);
+	if (event->reply.refusal == ELECTION_REFUSED_NOSPACE)
+		event->reply.outcome = ELECTION_REFUSED; /* and perhaps written; the core knows */
 	event->reply.sent = response->sent;
 	event->reply.succeeded = response->op.succeeded;
 	event->reply.revision = response->revision;

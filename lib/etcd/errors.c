@@ -4,7 +4,8 @@
  * not on the HTTP status: the gateways of 3.4 and 3.5 translate one code into different statuses.
  * Only what the server checks before it proposes anything to raft is "not applied"; a timeout, a
  * lost leader or a broken connection inside the server is "unknown", and so is all that is not
- * listed. */
+ * listed. So is NOSPACE: the write that passes the quota is made by every member, and then the one who
+ * asked is told that there is no space, in the same words as all those that are refused after it. */
 #include "etcd/errors.h"
 
 #include <errno.h>
@@ -41,7 +42,7 @@ static const struct row rows[] = {
 
 	{GRPC_PERMISSION_DENIED, NULL, -EPERM, ONCE_NOT_APPLIED},
 
-	{GRPC_RESOURCE_EXHAUSTED, "mvcc: database space exceeded", -ENOSPC, ONCE_NOT_APPLIED},
+	{GRPC_RESOURCE_EXHAUSTED, "mvcc: database space exceeded", -ENOSPC, ONCE_UNKNOWN},
 	{GRPC_RESOURCE_EXHAUSTED, "too many requests", -EAGAIN, ONCE_NOT_APPLIED},
 	{GRPC_RESOURCE_EXHAUSTED, "grpc: received message larger than max", -E2BIG,
 		ONCE_NOT_APPLIED},

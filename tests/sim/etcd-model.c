@@ -20,6 +20,7 @@ void etcd_init(struct sim *s)
 	e->state.reserve.node = ETCD_NOBODY;
 	e->n_states = 0;
 	e->nospace = e->stale_keepalive = e->no_quorum = false;
+	e->over_quota = 0;
 	e->stale_list_ppm = 0;
 }
 
@@ -355,15 +356,8 @@ static void list(struct sim *s, const struct etcd_request *rq, struct election_e
 	etcd_view(st, rq->node, etcd_node_of(st->epoch.incarnation), &ev->listed.view);
 }
 
-void etcd_apply(struct sim *s, const struct etcd_request *rq, struct election_event *ev)
+static void perform(struct sim *s, const struct etcd_request *rq, struct election_event *ev)
 {
-	memset(ev, 0, sizeof(*ev));
-	ev->kind = ELECTION_REPLY;
-	if (rq->action.kind == ELECTION_LIST) {
-		list(s, rq, ev);
-		return;
-	}
-	ev->reply.outcome = ELECTION_APPLIED;
 	switch (rq->action.kind) {
 	case ELECTION_GRANT:
 		if (s->etcd.nospace)
@@ -392,6 +386,37 @@ void etcd_apply(struct sim *s, const struct etcd_request *rq, struct election_ev
 	default:
 		break;
 	}
+}
+
+/* The write that passes the quota, and those that are under way then: made, and answered as those are
+ * that are refused from now on. */
+static bool over_quota(struct sim *s, const struct etcd_request *rq, struct election_event *ev)
+{
+	struct election_event hidden = *ev;
+
+	if (!s->etcd.nospace || s->etcd.over_quota <= 0)
+		return false;
+	perform(s, rq, ev);
+	if (ev->reply.refusal != ELECTION_REFUSED_NOSPACE)
+		return true; /* takes no space */
+	s->etcd.over_quota--;
+	s->etcd.nospace = false;
+	perform(s, rq, &hidden);
+	s->etcd.nospace = true;
+	return true;
+}
+
+void etcd_apply(struct sim *s, const struct etcd_request *rq, struct election_event *ev)
+{
+	memset(ev, 0, sizeof(*ev));
+	ev->kind = ELECTION_REPLY;
+	if (rq->action.kind == ELECTION_LIST) {
+		list(s, rq, ev);
+		return;
+	}
+	ev->reply.outcome = ELECTION_APPLIED;
+	if (!over_quota(s, rq, ev))
+		perform(s, rq, ev);
 	ev->reply.revision = s->etcd.state.revision;
 	net_changed(s);
 }

@@ -65,6 +65,7 @@ struct etcd {
 	unsigned n_states; /* ever */
 	struct etcd_state states[ETCD_STATES];
 	bool nospace, stale_keepalive, no_quorum;
+	int64_t over_quota; /* so many writes are made under NOSPACE, and said to be refused */
 	int64_t stale_list_ppm;
 };
 

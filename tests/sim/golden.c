@@ -20,6 +20,7 @@ enum {
 	DELAY_ACQUIRE, /* acquires reach etcd after .duration ms */
 	IGNORE_TERM,   /* jobs ignore SIGTERM */
 	SWITCH_TO,     /* .duration: the node */
+	OVER_QUOTA,    /* .duration: so many writes are made and said to be refused */
 	UNDELAY,
 };
 
@@ -122,6 +123,10 @@ static const struct script scripts[] = {
 		FAST, 3, THREE, {2000, FAULT_NOSPACE, 0, 0, "etcd raises NOSPACE"},
 		{3000, FAULT_REBOOT, 'a', 0, "power is lost"},
 		{8000, MEND, 0, FAULT_NOSPACE, "etcd has space"}),
+	SCRIPT("nospace-taken", "etcd makes the acquire that passes its quota, and says it refused it",
+		9000, FAST, 3, THREE, {1900, FAULT_STOP, 'a', 0, "systemctl stop onced"},
+		{1901, FAULT_NOSPACE, 0, 0, "etcd raises NOSPACE"}, {1901, OVER_QUOTA, 0, 9, NULL},
+		{4000, MEND, 0, FAULT_NOSPACE, "etcd has space"}),
 	SCRIPT("switchover", "leadership is handed to a named node", 5000, FAST, 3, THREE,
 		{2000, SWITCH_TO, 'a', 'c', "oncectl switchover --to c"}),
 	SCRIPT("switchover-dead", "... that is not there", 16000, FAST, 3, {0, BOOT, 'a', 0, NULL},
@@ -169,6 +174,9 @@ static void special(struct sim *s, const struct step *step, struct node *n)
 		break;
 	case IGNORE_TERM:
 		s->knobs.obey_ppm = 0;
+		break;
+	case OVER_QUOTA:
+		s->etcd.over_quota = step->duration;
 		break;
 	case SWITCH_TO:
 		node_resign(n, true, (unsigned)(step->duration - 'a'));

@@ -282,6 +282,7 @@ static void fault_in_etcd(struct sim *s, enum fault fault, int64_t duration)
 		break;
 	case FAULT_NOSPACE:
 		e->nospace = true;
+		e->over_quota = s->script ? 0 : sim_range(s, 0, 3);
 		break;
 	case FAULT_ETCD_LEADER:
 		etcd_new_leader(s);

@@ -21,7 +21,7 @@ static const struct {
 	{S "request is too large", 3, 400, 400, -E2BIG, ONCE_NOT_APPLIED},
 	{"grpc: received message larger than max (2621150 vs. 2097152)", 8, 429, 429, -E2BIG,
 		ONCE_NOT_APPLIED},
-	{S "mvcc: database space exceeded", 8, 429, 429, -ENOSPC, ONCE_NOT_APPLIED},
+	{S "mvcc: database space exceeded", 8, 429, 429, -ENOSPC, ONCE_UNKNOWN},
 	{S "too many requests", 8, 429, 429, -EAGAIN, ONCE_NOT_APPLIED},
 	{"grpc: trying to send message larger than max (3 vs. 2)", 8, 429, 429, -E2BIG,
 		ONCE_UNKNOWN},

@@ -20,6 +20,7 @@
  *   -EBADMSG       the answer is not etcd's        -ECONNRESET    the connection broke
  *   -EPROTO        any other error of the server   -EKEYREJECTED  TLS verification failed
  *   -EREMCHG       the answer is of another etcd cluster than before
+ * -ENOSPC is ONCE_UNKNOWN: the write that passes etcd's quota is made, and answered so.
  * A false compare, an absent key, a lease that is gone at keep-alive are not errors: they are fields
  * of the response. */
 #ifndef ONCE_CLIENT_H
