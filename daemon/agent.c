@@ -17,6 +17,7 @@
 #include "daemon/memory.h"
 #include "daemon/state.h"
 #include "daemon/uplink.h"
+#include "daemon/window.h"
 
 #include <errno.h>
 #include <ev.h>
@@ -55,6 +56,7 @@ struct agent {
 	int code;	 /* to exit with */
 	const char *why; /* how this node came to lead, for ONCED_REASON */
 	int64_t dumped;	 /* token of the latest term whose loss was dumped */
+	struct window window;
 };
 
 /* ---- the event ring's dumps ---- */
@@ -108,6 +110,7 @@ static void end(struct agent *a, int code)
 		return;
 	a->ending = true;
 	a->code = code;
+	window_ending(&a->window);
 	(void)uplink_notify(&a->uplink, "STOPPING=1\nSTATUS=Stopping\nEXTEND_TIMEOUT_USEC=%lld",
 		stop_takes_usec(&a->config.timing));
 	if (a->elector) {
@@ -183,12 +186,31 @@ static void on_handover(void *userdata, const char *to, const struct once_handov
 		log_warning("handover", "cannot give leadership away now: %s", strerror(-r));
 }
 
+static void on_ran(void *userdata, const char *job, const char *item, const struct once_run *run)
+{
+	struct agent *a = userdata;
+
+	window_ran(&a->window, job, item, run);
+}
+
+static int64_t leader_seen(void *userdata, struct once_instant *ret_beat_seen)
+{
+	struct agent *a = userdata;
+
+	*ret_beat_seen = (struct once_instant){0};
+	if (!a->elector)
+		return 0;
+	*ret_beat_seen = once_elector_beat_seen(a->elector);
+	return once_elector_leader_token(a->elector);
+}
+
 /* ---- what the elector says ---- */
 
 static void on_lead(void *userdata, int64_t token, struct once_instant proved)
 {
 	struct agent *a = userdata;
 
+	window_lead(&a->window);
 	jobs_lead(&a->jobs, &(struct launch_term){token, proved, a->why});
 }
 
@@ -204,6 +226,7 @@ static void on_extend(void *userdata, int64_t token, struct once_instant proved)
 		guardian_lost(a);
 	(void)uplink_extend(&a->uplink, &extend);
 	jobs_extend(&a->jobs, proved);
+	window_proof(&a->window, token, proved);
 }
 
 static void on_stop(void *userdata, int64_t token, enum once_stop_reason reason, int64_t grace_ns)
@@ -211,6 +234,7 @@ static void on_stop(void *userdata, int64_t token, enum once_stop_reason reason,
 	struct agent *a = userdata;
 
 	jobs_stop(&a->jobs, grace_ns);
+	window_stop(&a->window, reason);
 	dump_lost(a, token, reason);
 }
 
@@ -221,6 +245,7 @@ static void on_elector_log(void *userdata, enum once_log_level level, const char
 	if (strcmp(event, "seized") == 0 || strcmp(event, "recovered") == 0)
 		a->why = event;
 	log_at(level, event, "%s", text);
+	window_event(&a->window, event);
 }
 
 static void on_state(void *userdata, enum once_elector_state state, const char *leader)
@@ -232,6 +257,7 @@ static void on_state(void *userdata, enum once_elector_state state, const char *
 	(void)snprintf(text, sizeof(text), "%lld", token);
 	(void)log_field("ONCED_TOKEN", token ? text : NULL);
 	a->loop->ops->timer_set(a->shed, SHED_AFTER);
+	window_state(&a->window, state, leader, token);
 	switch (state) {
 	case ONCE_ELECTOR_FOLLOWING:
 		a->why = "elected";
@@ -369,6 +395,7 @@ static void on_welcome(struct agent *a, const struct link_welcome *w)
 	}
 	a->contain = (enum link_contain)w->contain;
 	memcpy(a->cgroup, w->cgroup, sizeof(a->cgroup));
+	window_restarts(&a->window, w->restarts);
 	if (w->watchdog_ns > 0) {
 		a->alive_ns = watchdog_ns(&a->config.timing) / 4;
 		(void)uplink_notify(&a->uplink, "WATCHDOG_USEC=%lld",
@@ -410,6 +437,7 @@ static bool needs_restart(const struct config *old, const struct config *fresh)
 		!same(old->address, fresh->address) || old->allow_plaintext != fresh->allow_plaintext ||
 		!same(old->value, fresh->value) || !same(old->prefix, fresh->prefix) ||
 		!same(old->runtime_dir, fresh->runtime_dir) ||
+		!same(old->http_listen, fresh->http_listen) || old->http_remote != fresh->http_remote ||
 		memcmp(&old->timing, &fresh->timing, sizeof(old->timing)) != 0;
 
 	for (size_t i = 0; !other && i < old->n_endpoints; i++)
@@ -429,6 +457,7 @@ static void reload_good(struct agent *a, struct config *fresh)
 				      "at the next start");
 	else
 		log_info("reload", "reloaded");
+	window_reload(&a->window, &a->config);
 }
 
 /* A wrong configuration changes nothing. */
@@ -489,6 +518,7 @@ static void on_packet(void *userdata, const void *packet)
 	case LINK_FENCED:
 		log_warning("fenced", "the guardian stopped the jobs of token %lld, %.3f s before the deadline",
 			(long long)fenced->token, (double)fenced->margin_ns / 1e9);
+		window_fenced(&a->window);
 		break;
 	case LINK_STARTED:
 	case LINK_REFUSED:
@@ -571,7 +601,7 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 	if (!a->alive || !a->shed)
 		return -ENOMEM;
 	a->jobs_owner = (struct jobs_owner){
-		a, on_job_finished, on_job_stopped, on_all_stopped, may_launch_ns, on_handover};
+		a, on_job_finished, on_job_stopped, on_all_stopped, may_launch_ns, on_handover, on_ran};
 	if (runtime_dir[0] && mkdir(runtime_dir, 0700) < 0 && errno != EEXIST)
 		log_warning("runtime-dir", "%s: %s: a restart will wait longer", runtime_dir,
 			strerror(errno));
@@ -591,12 +621,17 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 	if (r < 0)
 		return r;
 	client_warm_up(a);
-	return jobs_connect(&a->jobs, a->client);
+	r = jobs_connect(&a->jobs, a->client);
+	if (r == 0)
+		r = window_init(&a->window, &a->config, a->client, a->loop,
+			&(struct window_owner){a, leader_seen});
+	return r;
 }
 
 static void agent_fini(struct agent *a)
 {
 	jobs_fini(&a->jobs);
+	window_fini(&a->window);
 	events_source(NULL, NULL);
 	a->elector = once_elector_free(a->elector);
 	a->client = once_client_free(a->client);

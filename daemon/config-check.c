@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/duration.h"
+#include "daemon/listen.h"
 #include "daemon/secrets.h"
 
 /* ---- node and value -------------------------------------------------------------------------- */
@@ -228,6 +229,24 @@ static void check_keys(struct config_draft *draft)
 			config->key, config->prefix);
 }
 
+/* ---- status page ----------------------------------------------------------------------------- */
+
+/* It tells who leads and what runs: to other hosts only on purpose. */
+static void check_http(struct config_draft *draft)
+{
+	const struct config_origin *origin = config_main_origin(draft, http_listen);
+	struct listen_address address;
+	char quote[CONFIG_QUOTE_MAX], why[256];
+
+	if (!draft->config.http_listen || origin->bad || draft->config.http_remote ||
+		listen_parse(&address, draft->config.http_listen, why, sizeof(why)) < 0 || address.local)
+		return;
+	config_report(draft, origin, "Listen",
+		"%s can be reached from other hosts, expected 127.0.0.1, [::1], a unix socket, or %s",
+		config_quote(quote, draft->config.http_listen),
+		draft->config.run ? "--http-allow-remote" : "AllowRemote=yes");
+}
+
 int config_finish(struct config_draft *draft, const struct options *options, const char *file)
 {
 	draft->config.run = options;
@@ -244,5 +263,6 @@ int config_finish(struct config_draft *draft, const struct options *options, con
 	check_tls(draft);
 	check_login(draft);
 	check_keys(draft);
+	check_http(draft);
 	return 0;
 }

@@ -68,6 +68,12 @@ static const struct config_key main_keys[] = {
 		"error, warning, info or debug."},
 	{"Daemon", "Isolate", "no", NULL, &config_type_bool, MAIN(isolate), 0, 0, false,
 		"Run every job in a PID namespace of its own, unless the job says otherwise."},
+
+	{"Http", "Listen", NULL, NULL, &config_type_listen, MAIN(http_listen), 0, 0, false,
+		"Where the status page, the metrics and the health paths are served: ADDRESS:PORT, or the "
+		"absolute path of a unix socket."},
+	{"Http", "AllowRemote", "no", NULL, &config_type_bool, MAIN(http_remote), 0, 0, false,
+		"Allow Listen= to be an address that other hosts can reach."},
 };
 
 #define FOR(type) (1u << CONFIG_JOB_##type)

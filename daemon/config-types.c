@@ -10,6 +10,7 @@
 #include "base/duration.h"
 #include "base/escape.h"
 #include "base/number.h"
+#include "daemon/listen.h"
 
 const char *config_quote(char out[CONFIG_QUOTE_MAX], const char *text)
 {
@@ -147,6 +148,17 @@ static int parse_user(const struct config_key *key, void *field, const char *tex
 	return config_set_string(field, text);
 }
 const struct config_type config_type_user = {parse_user, print_string, false};
+
+static int parse_listen(const struct config_key *key, void *field, const char *text, char *why)
+{
+	char quote[CONFIG_QUOTE_MAX], problem[256];
+	struct listen_address address;
+
+	if (listen_parse(&address, text, problem, sizeof(problem)) < 0)
+		return config_refuse(why, "bad address %s: %s", config_quote(quote, text), problem);
+	return config_set_string(field, text);
+}
+const struct config_type config_type_listen = {parse_listen, print_string, false};
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 

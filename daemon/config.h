@@ -124,6 +124,9 @@ struct config {
 	char *runtime_dir; /* NULL: none can be had (onced run of a user without one) */
 	enum once_log_level log_level;
 	bool isolate; /* default of the jobs */
+	/* status page and metrics */
+	char *http_listen; /* as listen_parse() takes it; NULL: none */
+	bool http_remote;  /* Listen= may be beyond this host */
 	struct config_job
 		*jobs; /* in the order of their names; the command of onced run is the only one */
 	size_t n_jobs;

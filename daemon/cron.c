@@ -134,6 +134,24 @@ static void take_cursor(struct cron *c)
 	begin_cursor(c);
 }
 
+static void tell_skipped(const struct cron *c)
+{
+	struct once_run run = {.state = ONCE_RUN_SKIPPED,
+		.scheduled_ms = c->skipping.at_ms,
+		.until_ms = c->skipping.until_ms,
+		.count = c->skipping.count,
+		.end_ms = once_utc_now(),
+		.token = c->scene->term->token};
+	char name[ONCE_KEY_SIZE];
+
+	if (!c->scene->ran)
+		return;
+	(void)snprintf(run.reason, sizeof(run.reason), "%s", c->skipping.reason);
+	(void)snprintf(run.node, sizeof(run.node), "%s", c->scene->config->node);
+	cron_run_name(c, run.scheduled_ms, name);
+	c->scene->ran(c->scene->userdata, c->job, name, &run);
+}
+
 static void on_skipped(void *userdata, const struct once_ledger_answer *answer)
 {
 	struct cron *c = userdata;
@@ -147,6 +165,7 @@ static void on_skipped(void *userdata, const struct once_ledger_answer *answer)
 	}
 	if (answer->result == ONCE_LEDGER_FENCED)
 		return;
+	tell_skipped(c);
 	c->cursor_s = c->next_cursor_s;
 	cron_recorded(c);
 	cron_advance(c);
@@ -183,6 +202,10 @@ static void skip(struct cron *c, const struct policy_decision *d)
 		cursor_text(c, c->next_cursor_s, cursor) < 0)
 		return;
 	log_info("skipped", "%s: skipped, %s", key, d->reason);
+	(void)snprintf(c->skipping.reason, sizeof(c->skipping.reason), "%s", d->reason);
+	c->skipping.at_ms = run.scheduled_ms;
+	c->skipping.until_ms = run.until_ms;
+	c->skipping.count = run.count;
 	if (once_ledger_begin(c->scene->records, &c->task, &begin, 0, on_skipped, c) < 0)
 		cron_set_timer(c, cron_beat_ns(c));
 }

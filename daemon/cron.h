@@ -31,6 +31,10 @@ struct cron {
 	int64_t since_ns;      /* of the time of day when the term began */
 	int64_t failures;      /* in a row */
 	unsigned untrimmed;    /* records since the last trim */
+	struct {
+		char reason[ONCE_WORD_MAX + 1];
+		int64_t at_ms, until_ms, count;
+	} skipping; /* what the record on its way says */
 	const struct control_trigger *trigger; /* the one the present work is for */
 	bool triggered;
 	char trigger_key[ONCE_KEY_SIZE];

@@ -84,10 +84,43 @@ static void slot_stop(struct job_slot *slot, int64_t grace_ns)
 	}
 }
 
-static bool service_packet(struct service *service, uint64_t run, const void *packet, uint32_t type)
+/* A service has no record; this is what one would say. */
+static void tell_service(const struct jobs *j, const struct service *service, enum once_run_state state)
+{
+	struct once_run run = {.state = state,
+		.attempt = service->attempt,
+		.token = j->term.token,
+		.exited = state != ONCE_RUN_BEGUN,
+		.exit_code = state != ONCE_RUN_BEGUN ? service->code : 0};
+
+	if (!j->owner->ran)
+		return;
+	(void)snprintf(run.node, sizeof(run.node), "%s", j->config->node);
+	if (state == ONCE_RUN_INTERRUPTED)
+		(void)snprintf(run.reason, sizeof(run.reason), "term");
+	if (state == ONCE_RUN_BEGUN)
+		run.start_ms = once_utc_now();
+	else
+		run.end_ms = once_utc_now();
+	j->owner->ran(j->owner->userdata, service->job->name, NULL, &run);
+}
+
+static enum once_run_state service_end(const struct service *service)
+{
+	if (service->term.token == 0 || service->told)
+		return ONCE_RUN_INTERRUPTED;
+	return service->code == 0 ? ONCE_RUN_OK : ONCE_RUN_FAILED;
+}
+
+static bool service_packet(
+	struct jobs *j, struct service *service, uint64_t run, const void *packet, uint32_t type)
 {
 	if (service->run != run || service->state == SERVICE_IDLE)
 		return false;
+	if (type == LINK_STARTED)
+		tell_service(j, service, ONCE_RUN_BEGUN);
+	else if (type == LINK_EMPTY && ((const struct link_empty *)packet)->error == 0)
+		tell_service(j, service, service_end(service));
 	if (type == LINK_STARTED)
 		service_started(service, ((const struct link_started *)packet)->pid);
 	else if (type == LINK_REFUSED)
@@ -99,11 +132,11 @@ static bool service_packet(struct service *service, uint64_t run, const void *pa
 	return true;
 }
 
-static bool slot_packet(struct job_slot *slot, uint64_t run, const void *packet, uint32_t type)
+static bool slot_packet(struct jobs *j, struct job_slot *slot, uint64_t run, const void *packet, uint32_t type)
 {
 	switch (slot->job->type) {
 	case CONFIG_JOB_SERVICE:
-		return service_packet(&slot->service, run, packet, type);
+		return service_packet(j, &slot->service, run, packet, type);
 	case CONFIG_JOB_CRON:
 		return cron_packet(&slot->cron, run, packet, type);
 	default:
@@ -244,6 +277,16 @@ static void on_changed(void *userdata)
 	j->loop->ops->timer_set(j->look, 0);
 }
 
+static void on_ran(void *userdata, const struct config_job *job, const char *name,
+	const struct once_run *run)
+{
+	struct jobs *j = userdata;
+	const char *item = job->type == CONFIG_JOB_CRON ? NULL : strchr(name, '/');
+
+	if (j->owner->ran)
+		j->owner->ran(j->owner->userdata, job->name, item ? item + 1 : NULL, run);
+}
+
 static void on_control(void *userdata)
 {
 	struct jobs *j = userdata;
@@ -305,7 +348,8 @@ int jobs_init(struct jobs *j, struct config *config, const struct jobs_owner *ow
 		.userdata = j,
 		.next_run = next_run,
 		.may_launch_ns = may_launch_ns,
-		.changed = on_changed};
+		.changed = on_changed,
+		.ran = on_ran};
 	j->look = loop->ops->timer_new(loop, on_look, j);
 	if (!j->look)
 		return -ENOMEM;
@@ -375,7 +419,7 @@ void jobs_packet(struct jobs *j, const void *packet, uint32_t type)
 		bool taken;
 
 		(void)log_field("ONCED_JOB", slot->job->name);
-		taken = slot_packet(slot, run, packet, type);
+		taken = slot_packet(j, slot, run, packet, type);
 		(void)log_field("ONCED_JOB", NULL);
 		if (taken)
 			break;

@@ -17,6 +17,8 @@ struct jobs_owner {
 	int64_t (*may_launch_ns)(void *userdata);
 	/* An operator wants that node (NULL: any other) to lead. Optional. */
 	void (*handover)(void *userdata, const char *to, const struct once_handover *handover);
+	/* A run began, ended or was skipped, a service's too; item: of a flow, else NULL. Optional. */
+	void (*ran)(void *userdata, const char *job, const char *item, const struct once_run *run);
 };
 
 struct job_slot;

@@ -45,6 +45,8 @@ static struct {
 	uint64_t told;	  /* of which a reader knows */
 	struct field fields[LOG_FIELDS_MAX];
 	size_t n_fields;
+	log_listen_fn *listen;
+	void *listen_userdata;
 } log_state = {.level = ONCE_LOG_INFO, .fd = STDERR_FILENO, .journal_fd = -1};
 
 static const char journal_path_default[] = "/run/systemd/journal/socket";
@@ -137,6 +139,12 @@ void log_set_level(enum once_log_level level)
 enum once_log_level log_get_level(void)
 {
 	return log_state.level;
+}
+
+void log_listen(log_listen_fn *fn, void *userdata)
+{
+	log_state.listen = fn;
+	log_state.listen_userdata = userdata;
 }
 
 uint64_t log_dropped(void)
@@ -322,5 +330,7 @@ void log_event(enum once_log_level level, const char *event, const char *format,
 	tell_dropped();
 	if (!put(level, event, text))
 		log_state.dropped++;
+	if (log_state.listen)
+		log_state.listen(log_state.listen_userdata, level, event, text);
 	errno = saved;
 }

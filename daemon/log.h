@@ -32,6 +32,11 @@ enum once_log_level log_get_level(void);
  * -ENOSPC: too many fields. */
 int log_field(const char *name, const char *value);
 
+/* Every line that is shown, escaped, also goes there; NULL: not any more. fn may not log. */
+typedef void log_listen_fn(
+	void *userdata, enum once_log_level level, const char *event, const char *text);
+void log_listen(log_listen_fn *fn, void *userdata);
+
 /* Lines lost so far because nobody read them. */
 uint64_t log_dropped(void);
 

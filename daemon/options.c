@@ -44,6 +44,8 @@ static const struct flag {
 	{"--clock-drift", "PERCENT", "Election", "ClockDrift", "between two nodes' clocks"},
 	{"--runtime-dir", "DIR", "Daemon", "RuntimeDirectory", "for lock and state"},
 	{"--isolate", NULL, "Daemon", "Isolate", "PID namespace for the command"},
+	{"--http", "ADDRESS:PORT", "Http", "Listen", "status page and metrics; or a unix socket"},
+	{"--http-allow-remote", NULL, "Http", "AllowRemote", "let other hosts read it"},
 };
 
 /* etcdctl's own, lowest priority. Its KEY is the certificate's. */

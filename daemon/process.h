@@ -6,6 +6,8 @@
 #include "daemon/launch.h"
 #include "daemon/output.h"
 
+#include <once/ledger.h>
+
 #include <sys/resource.h>
 
 /* What all jobs of a daemon share. */
@@ -22,6 +24,9 @@ struct scene {
 	int64_t (*may_launch_ns)(void *userdata);
 	/* Something has come to its end: whoever waits for that may look again. */
 	void (*changed)(void *userdata);
+	/* What became of a run: begun, ended, skipped; name is its "job/moment" or "job/item". Optional. */
+	void (*ran)(void *userdata, const struct config_job *job, const char *name,
+		const struct once_run *run);
 };
 
 enum process_state {

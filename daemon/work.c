@@ -14,8 +14,28 @@ static void set_timer(struct work *w, int64_t ns)
 	w->scene->loop->ops->timer_set(w->timer, ns);
 }
 
+static void tell(const struct work *w, const struct once_run *run)
+{
+	if (w->scene->ran)
+		w->scene->ran(w->scene->userdata, w->job, w->name, run);
+}
+
+/* Here it is over; whoever leads next decides it. */
+static void tell_left(const struct work *w)
+{
+	struct once_run run = w->run;
+
+	run.state = ONCE_RUN_INTERRUPTED;
+	run.end_ms = once_utc_now();
+	(void)snprintf(run.reason, sizeof(run.reason), "term");
+	if (w->began)
+		tell(w, &run);
+}
+
 static void finish(struct work *w, enum work_event event)
 {
+	if (event == WORK_LEFT)
+		tell_left(w);
 	w->task = once_task_cancel(w->task);
 	set_timer(w, -1);
 	w->state = WORK_IDLE;
@@ -70,6 +90,7 @@ static void on_begun(void *userdata, const struct once_ledger_answer *answer)
 		}
 		w->state = WORK_RUNNING;
 		process_start(&w->process, &w->launch, (size_t)w->job->output_tail);
+		tell(w, &w->run);
 		if (!w->began)
 			w->fn(w->userdata, w, WORK_BEGAN);
 		w->began = true;
@@ -206,6 +227,7 @@ static void log_end(const struct work *w)
 static void end(struct work *w)
 {
 	log_end(w);
+	tell(w, &w->run);
 	w->state = WORK_ENDING;
 	limit(w);
 	advance(w);
@@ -445,6 +467,7 @@ bool work_stop(struct work *w, int64_t grace_ns)
 		limit(w);
 		return true;
 	}
+	tell_left(w);
 	w->task = once_task_cancel(w->task);
 	set_timer(w, -1);
 	w->state = WORK_IDLE;

@@ -385,6 +385,17 @@ int64_t once_elector_lease(const struct once_elector *e)
 	return e->core.lease.id;
 }
 
+int64_t once_elector_leader_token(const struct once_elector *e)
+{
+	return e->core.view.leader.create;
+}
+
+struct once_instant once_elector_beat_seen(const struct once_elector *e)
+{
+	return e->core.view.leader.create != 0 && e->core.view.beat.mod != 0 ? e->core.beat_seen
+									     : (struct once_instant){0};
+}
+
 /* ---- life ---- */
 
 /* One line, within the limits that every value in etcd has room for. */

@@ -82,6 +82,15 @@ static const struct refusal {
 	{ETCD "\x1b[2J=x\n", NULL, ":5: \\x1b[2J: unknown key"},
 	{ETCD "Bad\x07key\n", NULL, ":5: \"Bad\\x07key\" is not understood"},
 	{ETCD "Address=a\\\\\n", NULL, ":5: Address: ends with a backslash"},
+	/* status page */
+	{ETCD "[Http]\nListen=localhost\n", NULL,
+		":6: Listen: bad address \"localhost\": no address with a port, expected ADDRESS:PORT such as "
+		"127.0.0.1:7780 or [::1]:7780, or the absolute path of a unix socket"},
+	{ETCD "[Http]\nListen=http.sock\n", NULL, "Listen: bad address \"http.sock\""},
+	{ETCD "[Http]\nListen=0.0.0.0:7780\n", NULL,
+		":6: Listen: \"0.0.0.0:7780\" can be reached from other hosts, expected 127.0.0.1, [::1], a unix "
+		"socket, or AllowRemote=yes"},
+	{ETCD "[Http]\nAllowRemote=no\nListen=[::]:7780\n", NULL, "can be reached from other hosts"},
 	/* names */
 	{"[Etcd]\nEndpoints=https://a:1\n[Node]\nName=Node One\n", NULL,
 		":4: Name: bad name \"Node One\", expected 1 to 64 of a-z 0-9 . _ - beginning"},

@@ -6,7 +6,7 @@
 # made here, says why in one line, "skip: ...", and exits 77.
 set -eu
 
-packages=systemd,systemd-sysv,dbus,etcd-server,etcd-client,libcurl4,libcjson1,libev4,libinih1,libzstd1,procps
+packages=systemd,systemd-sysv,dbus,etcd-server,etcd-client,libcurl4,libcjson1,libev4,libinih1,libmicrohttpd12,libzstd1,procps
 variant=minbase
 revision=1
 

@@ -154,6 +154,11 @@ int64_t once_elector_may_launch_ns(const struct once_elector *elector);
 enum once_elector_state once_elector_state(const struct once_elector *elector);
 int64_t once_elector_token(const struct once_elector *elector); /* 0: holds none */
 int64_t once_elector_lease(const struct once_elector *elector); /* 0: holds none */
+/* Token of the term that was last seen in etcd, of whichever node; 0: nobody leads, or nothing was seen
+ * yet. Since 0.1. */
+int64_t once_elector_leader_token(const struct once_elector *elector);
+/* When a beat of that term was last seen to have changed, by a follower; zero: none was. Since 0.1. */
+struct once_instant once_elector_beat_seen(const struct once_elector *elector);
 
 /* Writes the events of the election that are kept, and the state they began from, to fd; tests/sim
  * replays them to the same decisions (docs/replay.md). Holds tokens and lease ids, nothing secret. Only

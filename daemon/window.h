@@ -1,0 +1,43 @@
+/* What of the agent can be seen from outside: facts, the server that shows them, and what it reads for that.
+ * The agent tells it what happens; without Listen= every call here does nothing. */
+#ifndef ONCED_WINDOW_H
+#define ONCED_WINDOW_H
+
+#include "daemon/facts.h"
+#include "daemon/look.h"
+#include "daemon/web.h"
+
+struct window_owner {
+	void *userdata;
+	/* Token of the term that was last seen, 0: none; and when a beat of it was, zero: never. */
+	int64_t (*leader)(void *userdata, struct once_instant *ret_beat_seen);
+};
+
+struct window {
+	bool open;
+	struct facts facts;
+	struct web *web;
+	struct look *look;
+	struct window_owner owner;
+	bool logs; /* hears the log */
+};
+
+/* All borrowed until window_fini(). -ENOMEM. */
+int window_init(struct window *w, const struct config *config, struct once_client *client,
+	struct once_loop *loop, const struct window_owner *owner);
+void window_fini(struct window *w);
+
+void window_state(
+	struct window *w, enum once_elector_state state, const char *leader, int64_t token);
+void window_proof(struct window *w, int64_t token, struct once_instant proved);
+void window_lead(struct window *w);
+void window_stop(struct window *w, enum once_stop_reason reason);
+void window_fenced(struct window *w);
+void window_event(struct window *w, const char *event);
+void window_ran(struct window *w, const char *job, const char *item, const struct once_run *run);
+void window_reload(struct window *w, const struct config *config);
+void window_restarts(struct window *w, uint32_t restarts);
+/* The daemon is about to end. */
+void window_ending(struct window *w);
+
+#endif
