@@ -25,7 +25,7 @@ RUNS ?= 5
 SECONDS ?= 60
 
 .DEFAULT_GOAL := build
-.PHONY: build help deps test demo bench torture swarm mutants model install up down fuzz asan clean
+.PHONY: build help deps test figures demo bench torture swarm mutants model install up down fuzz asan clean
 
 build: $(BUILD)/build.ninja  ## compile everything into build/
 	@ninja --quiet -C $(BUILD) -j $(JOBS)
@@ -42,6 +42,14 @@ deps:  ## install the Debian packages that are missing (root or sudo)
 test:  ## everything: unit, simulator, sanitizers, clang, real etcd; last line is the count
 	@tools/deps.sh build test
 	@$(PYTHON) tests/run.py --build $(BUILD) --jobs $(JOBS)
+
+figures:  ## the long proofs with their figures: 20 cron jobs under faults, 100,000 ids; four minutes
+	@tools/deps.sh build test
+	@$(MAKE) --no-print-directory build
+	@ONCED_CRON_JOBS=20 ONCED_CRON_SECONDS=120 IDS_TOTAL=100000 PYTHONDONTWRITEBYTECODE=1 \
+		ONCED_BIN=$(BUILD)/daemon/onced ONCECTL_BIN=$(BUILD)/tools/oncectl/oncectl \
+		$(PYTHON) -m pytest -q -p no:cacheprovider tests/integration/test_cron.py \
+		tests/integration/test_records.py -k "leaders_die or no_number_twice"
 
 demo:  ## three nodes, four faults, one table, in about a minute; KEEP=1 leaves it up, DOCKER=1 in containers
 ifeq ($(DOCKER),1)

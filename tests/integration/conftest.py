@@ -26,6 +26,20 @@ def program(variable, default):
     return os.path.abspath(path)
 
 
+FIGURES = pytest.StashKey()
+
+
+@pytest.fixture
+def figure(request):
+    """What a test measured, printed behind the results."""
+    return request.config.stash.setdefault(FIGURES, []).append
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for text in config.stash.get(FIGURES, []):
+        terminalreporter.write_line(text)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def leaves():
     """A daemon that was killed leaves its cgroup, empty, for its next start; there is none here."""

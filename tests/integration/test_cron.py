@@ -1,13 +1,18 @@
-"""Jobs with schedules on real etcd while their leaders die: every instant is decided once.
+"""Jobs with schedules on real etcd while their leaders die: every instant is decided once, and oncectl
+why tells what became of each that did not run.
 
-    ONCED_CRON_JOBS, ONCED_CRON_SECONDS   how many jobs for how long (default 6 for 30 s; the issue's
-                                          measure is 20 for 120 s)
+    ONCED_CRON_JOBS, ONCED_CRON_SECONDS   how many jobs for how long (default 6 for 30 s; make figures
+                                          takes 20 for 120 s)
 """
+import concurrent.futures
+import datetime
+import json
 import os
 import time
 
 import pytest
 
+import tools
 from cluster import wait_for
 from conftest import describe
 from jobnode import moment
@@ -92,7 +97,7 @@ def settled(group, names):
 
 
 @three
-def test_every_instant_once_while_leaders_die(jobs, tmp_path):
+def test_every_instant_once_while_leaders_die(jobs, tmp_path, figure):
     lines = Lines(tmp_path)
     skips = ["skip%d" % i for i in range(JOBS // 2)]
     reruns = ["rerun%d" % i for i in range(JOBS - JOBS // 2)]
@@ -102,12 +107,11 @@ def test_every_instant_once_while_leaders_die(jobs, tmp_path):
                  OnInterrupt="skip" if job in skips else "rerun")
     jobs.start("a", "b", "c")
     wait_for("the first runs", lambda: len(lines.all()) > 2 * JOBS, 15)
-    end, faults = time.monotonic() + SECONDS, ["kill", "stop", "agent", "term"]
-    for i in range(1000):
-        if time.monotonic() > end:
-            break
+    end, kinds, faults = time.monotonic() + SECONDS, ["kill", "stop", "agent", "term"], 0
+    while time.monotonic() < end:
         begin = time.monotonic()
-        bother(jobs, leader(jobs), faults[i % len(faults)])
+        bother(jobs, leader(jobs), kinds[faults % len(kinds)])
+        faults += 1
         time.sleep(max(0, begin + 5 - time.monotonic()))
     for path in os.listdir(jobs.jobs_dir):  # no new instants; what is begun comes to its end
         job = os.path.join(jobs.jobs_dir, path)
@@ -118,30 +122,60 @@ def test_every_instant_once_while_leaders_die(jobs, tmp_path):
     for node in jobs.nodes.values():
         os.kill(node.guardian, 1)
     wait_for("every run's end", lambda: settled(jobs, skips + reruns), 20)
-    check_all(jobs, lines, skips, reruns)
+    figure("cron: %d jobs, %d faults, " % (JOBS, faults) + check_all(jobs, lines, skips, reruns))
+
+
+def why(cluster, job, second):
+    at = datetime.datetime.fromtimestamp(second, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    out, _ = tools.run("oncectl", *tools.connection(cluster, dash="--"), "--json", "why", job, at)
+    return json.loads(out)
+
+
+def check_why(cluster, job, seconds, wanted):
+    """oncectl why finds the record that tells of each of these instants, and has a reason in it."""
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda second: why(cluster, job, second), seconds))
+    for second, answer in zip(seconds, answers):
+        assert answer["record"] and answer["record"][0]["state"] in wanted, "%s %s: %s" % (job, second, answer)
+        assert answer["record"][0]["state"] == "ok" or ": " in answer["answer"], answer
+    return len(answers)
+
+
+def check_job(group, job, ran, skips):
+    """The records of a job, after its instants, its lines and oncectl why have been held against them."""
+    runs = group.runs(job)
+    check_instants(job, runs)
+    idle = set(covered(runs)) - {int(moment(name)) for name in runs if ran.get("%s/%s" % (job, name))}
+    explained = check_why(group.cluster, job, sorted(idle), ("skipped", "interrupted"))
+    check_why(group.cluster, job, [int(moment(name)) for name in runs if runs[name]["state"] == "ok"][:1], ("ok",))
+    for name, record in runs.items():
+        times = ran.get("%s/%s" % (job, name), 0)
+        if record["state"] == "skipped":
+            assert times == 0, "%s/%s ran and is skipped" % (job, name)
+        elif skips:
+            assert times <= 1, "%s/%s ran %d times" % (job, name, times)
+            assert times or record["state"] != "ok", "%s/%s did not run" % (job, name)
+        else:
+            assert record["state"] == "ok", "%s/%s: %s" % (job, name, record)
+            assert times >= 1
+    return runs, explained
 
 
 def check_all(group, lines, skips, reruns):
-    ran = {}
+    """Every job; the figures."""
+    ran, states, instants, explained = {}, {}, 0, 0
     for run, _attempt, _token, what in lines.all():
         if what == "begin":
             ran[run] = ran.get(run, 0) + 1
     for job in skips + reruns:
-        runs = group.runs(job)
-        check_instants(job, runs)
-        for name, record in runs.items():
-            times = ran.get("%s/%s" % (job, name), 0)
-            if record["state"] == "skipped":
-                assert times == 0, "%s/%s ran and is skipped" % (job, name)
-            elif job in skips:
-                assert times <= 1, "%s/%s ran %d times" % (job, name, times)
-                assert times or record["state"] != "ok", "%s/%s did not run" % (job, name)
-            else:
-                assert record["state"] == "ok", "%s/%s: %s" % (job, name, record)
-                assert times >= 1
-    states = {}
-    for job in skips + reruns:
-        for record in group.runs(job).values():
+        runs, answers = check_job(group, job, ran, job in skips)
+        instants += len(covered(runs))
+        explained += answers
+        for record in runs.values():
             what = record["state"] + (" " + record["reason"] if record.get("reason") else "")
             states[what] = states.get(what, 0) + 1
-    print("records:", dict(sorted(states.items())), "reruns:", sum(n > 1 for n in ran.values()))
+    terms, again = len({x[2] for x in lines.all()}), sum(n > 1 for n in ran.values())
+    return ("%d terms: %d instants with one record each, %d ran, %d of them again by another leader; oncectl "
+            "why told of all %d that did not; %s" % (
+                terms, instants, len(ran), again, explained,
+                ", ".join("%d %s" % (n, what) for what, n in sorted(states.items()))))

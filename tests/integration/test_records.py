@@ -231,7 +231,7 @@ class Takers:
 
 
 @THREE
-def test_no_number_twice_while_members_and_clients_are_killed(ctl, cluster):
+def test_no_number_twice_while_members_and_clients_are_killed(ctl, cluster, figure):
     takers = Takers(ctl, int(os.environ.get("IDS_TOTAL", "4000")))
     began = time.monotonic()
     for thread in takers.threads:
@@ -253,6 +253,6 @@ def test_no_number_twice_while_members_and_clients_are_killed(ctl, cluster):
         assert first > last, "given out twice: %d" % first
     assert takers.count() >= takers.total, "only %d numbers in time" % takers.count()
     assert takers.member_kills, "no member was killed meanwhile"
-    print("%d numbers in %d blocks, %.0f/s; gaps %d; %d clients killed, %d gave up, %d members killed" % (
-        takers.count(), len(blocks), takers.count() / seconds, blocks[-1][1] - takers.count(), takers.killed,
-        takers.failed, takers.member_kills))
+    figure("ids: %d numbers in %d blocks, %.0f/s by 8 at once; gaps %d; %d clients killed, %d gave up, %d members "
+           "killed" % (takers.count(), len(blocks), takers.count() / seconds, blocks[-1][1] - takers.count(),
+                       takers.killed, takers.failed, takers.member_kills))
