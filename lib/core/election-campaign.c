@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-static const int64_t HOLD = 10 * ONCE_NSEC_PER_SEC; /* a resigned node stands back */
-
 /* ---- the node's lease ---- */
 
 int64_t election_lease_due_in(struct election *e)
@@ -60,12 +58,20 @@ void election_lease_reply(struct election *e, const struct election_event *event
 
 /* ---- follow: claim what is vacant, seize what is silent ---- */
 
+/* A node that gave leadership away leaves it to others for a while, unless it is asked for by name. */
+static int64_t hold_due_in(struct election *e)
+{
+	if (!e->hold || e->view.reserve == ELECTION_RESERVE_US)
+		return 0;
+	return left(e, e->hold_since, e->hold_for);
+}
+
 /* Whether this node may campaign at all, noting why not. */
 static bool may_campaign(struct election *e)
 {
 	if (e->stop || e->lease.id == 0 || e->lease.ttl < e->config.fence_after || !e->listed)
 		return false;
-	if (e->hold && since(e, e->hold_since) < HOLD)
+	if (hold_due_in(e) > 0)
 		return false;
 	e->hold = false;
 	if (e->view.reserve == ELECTION_RESERVE_OTHER) {
@@ -91,10 +97,12 @@ static bool may_seize(const struct election *e)
 	       e->view.beat.incarnation == e->view.epoch.incarnation;
 }
 
-/* Until a vacant key may be claimed: others may come first. */
+/* Until a vacant key may be claimed: others may come first, unless only this node may. */
 static int64_t claim_due_in(struct election *e)
 {
-	return max64(left(e, e->vacant_since, e->config.stand_back),
+	int64_t back = e->view.reserve == ELECTION_RESERVE_US ? 0 : e->config.stand_back;
+
+	return max64(left(e, e->vacant_since, back),
 		left(e, e->request.asked, election_pace(e, e->request.failures)));
 }
 
@@ -164,7 +172,7 @@ static int64_t campaign_due_in(struct election *e)
 		e->view.config == ELECTION_CONFIG_OTHER ||
 		(e->view.config == ELECTION_CONFIG_ABSENT && e->ever_term))
 		return ELECTION_NEVER;
-	return e->hold ? left(e, e->hold_since, HOLD) : 0;
+	return hold_due_in(e);
 }
 
 int64_t election_follow_due_in(struct election *e)

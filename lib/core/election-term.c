@@ -3,6 +3,7 @@
 #include "core/election-inner.h"
 
 enum { NOSPACE_PROBE = 8 }; /* after as many beats as deletes one is tried as a put */
+static const int64_t HOLD = 10 * ONCE_NSEC_PER_SEC; /* a resigned node stands back */
 
 /* ---- the term: beats, wait, deadline ---- */
 
@@ -165,8 +166,11 @@ static void released(struct election *e, const struct election_event *event)
 		a->lease = e->recovered.lease;
 	}
 	if (e->reason == ELECTION_REASON_SWITCHOVER && e->role == ELECTION_RELEASING) {
-		e->hold = true;
-		e->hold_since = e->now;
+		if (!e->hold || left(e, e->hold_since, e->hold_for) < HOLD) {
+			e->hold = true;
+			e->hold_since = e->now;
+			e->hold_for = HOLD;
+		}
 	}
 	e->reason = 0;
 	e->token = 0;

@@ -50,6 +50,13 @@ static void on_reply(struct election *e, const struct election_event *event)
 
 static void on_resign(struct election *e, const struct election_event *event)
 {
+	e->hold = event->resign.stay_away > 0 || (e->hold && event->resign.stay_away == 0);
+	if (event->resign.stay_away > 0) {
+		e->hold_since = e->now;
+		e->hold_for = event->resign.stay_away;
+	}
+	if (event->resign.stay_away < 0)
+		return;
 	if (e->role != ELECTION_LEADING && e->role != ELECTION_WAIT)
 		return;
 	e->reserve = event->resign.to_other;

@@ -128,6 +128,9 @@ struct election_event {
 		} reply;
 		struct {
 			bool to_other; /* a reservation for a named node goes into the release */
+			/* Not campaigning for so long from now, whoever leads; 0: as is custom after a
+			 * release; negative: no longer standing back, and nothing else. */
+			int64_t stay_away;
 		} resign;
 		struct {
 			int64_t duration;
@@ -304,8 +307,9 @@ struct election {
 	struct once_instant stopping_since, ending_since;
 	bool stop;    /* ELECTION_STOP was asked */
 	bool reserve; /* the release reserves for another */
-	bool hold;    /* resigned: not campaigning since hold_since */
+	bool hold;    /* stands back: not campaigning for hold_for since hold_since */
 	struct once_instant hold_since;
+	int64_t hold_for;
 	struct election_recovered recovered;
 };
 

@@ -172,6 +172,7 @@ static void code_event(struct code *c, struct election_event *ev)
 		break;
 	case ELECTION_RESIGN:
 		ev->resign.to_other = code_byte(c, ev->resign.to_other, 1);
+		code_i64(c, &ev->resign.stay_away, 0);
 		break;
 	case ELECTION_STAND_BACK:
 		code_i64(c, &ev->stand_back.duration, 0);

@@ -22,6 +22,7 @@ enum {
 	SWITCH_TO,     /* .duration: the node */
 	OVER_QUOTA,    /* .duration: so many writes are made and said to be refused */
 	UNDELAY,
+	STAY_AWAY, /* .duration: for so long; negative: no longer */
 };
 
 struct step {
@@ -136,6 +137,19 @@ static const struct script scripts[] = {
 		{2000, FAULT_RESIGN, 'a', 0, "oncectl switchover"}),
 	SCRIPT("resign-alone", "... and there is nobody else", 16000, FAST, 1,
 		{0, BOOT, 'a', 0, NULL}, {2000, FAULT_RESIGN, 'a', 0, "oncectl switchover"}),
+	SCRIPT("switch-back", "a node that has just given leadership away is asked for by name",
+		5000, FAST, 2, {0, BOOT, 'a', 0, NULL}, {100, BOOT, 'b', 0, NULL},
+		{2000, SWITCH_TO, 'a', 'b', "oncectl switchover --to b"},
+		{3000, SWITCH_TO, 'b', 'a', "oncectl switchover --to a"}),
+	SCRIPT("stay-away", "a node stays away from leadership for a while, although nobody leads",
+		30000, FAST, 2, {0, BOOT, 'a', 0, NULL}, {100, BOOT, 'b', 0, NULL},
+		{2000, STAY_AWAY, 'a', 20000, "oncectl resign --for 20s"},
+		{4000, FAULT_STOP, 'b', 0, "systemctl stop onced"}),
+	SCRIPT("stay-away-follower", "... and is told so while it follows, and then to come back",
+		12000, FAST, 2, {0, BOOT, 'a', 0, NULL}, {100, BOOT, 'b', 0, NULL},
+		{2000, STAY_AWAY, 'b', 60000, "oncectl resign --for 1min --node b"},
+		{3000, FAULT_STOP, 'a', 0, "systemctl stop onced"},
+		{8000, STAY_AWAY, 'b', -1, "oncectl resign --cancel --node b"}),
 	SCRIPT("silent-watch", "a follower's watch says nothing any more when the leader stops",
 		6000, FAST, 2, {0, BOOT, 'a', 0, NULL}, {100, BOOT, 'b', 0, NULL},
 		{2000, FAULT_SILENT_WATCH, 'b', 0, "hears no changes"},
@@ -178,8 +192,11 @@ static void special(struct sim *s, const struct step *step, struct node *n)
 	case OVER_QUOTA:
 		s->etcd.over_quota = step->duration;
 		break;
+	case STAY_AWAY:
+		node_resign(n, false, 0, step->duration * MSEC);
+		break;
 	case SWITCH_TO:
-		node_resign(n, true, (unsigned)(step->duration - 'a'));
+		node_resign(n, true, (unsigned)(step->duration - 'a'), 0);
 		break;
 	default:
 		break;

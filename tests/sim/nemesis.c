@@ -248,10 +248,10 @@ static void fault_in_process(struct sim *s, enum fault fault, struct node *n, in
 		break;
 	case FAULT_RESIGN:
 	case FAULT_SNATCH:
-		node_resign(n, false, 0);
+		node_resign(n, false, 0, 0);
 		break;
 	case FAULT_SWITCHOVER:
-		node_resign(n, true, another(s, n));
+		node_resign(n, true, another(s, n), 0);
 		break;
 	case FAULT_STOP:
 		if (!n->paused)

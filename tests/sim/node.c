@@ -348,13 +348,14 @@ void node_wake(struct node *n)
 	guardian_step(n);
 }
 
-void node_resign(struct node *n, bool to_other, unsigned target)
+void node_resign(struct node *n, bool to_other, unsigned target, int64_t stay_away)
 {
 	struct election_event ev = {.kind = ELECTION_RESIGN};
 
 	if (!n->agent || n->paused)
 		return;
 	ev.resign.to_other = to_other;
+	ev.resign.stay_away = stay_away;
 	n->reserve_for = target;
 	node_step(n, &ev);
 }

@@ -99,8 +99,8 @@ void node_crash_agent(struct node *n);
 void node_crash(struct node *n, bool reboot, int64_t down);
 void node_stop(struct node *n);
 void node_wake(struct node *n);
-void node_resign(struct node *n, bool to_other, unsigned target);
 void node_event(struct node *n, struct election_event ev);
+void node_resign(struct node *n, bool to_other, unsigned target, int64_t stay_away);
 void node_work_dead(struct node *n, int64_t token);
 
 /* guardian.c */

@@ -112,6 +112,7 @@ static void draw_event(struct election_event *ev, enum election_event_kind kind)
 			draw_view(&ev->reply.view);
 	} else if (kind == ELECTION_RESIGN) {
 		ev->resign.to_other = draw() % 2;
+		ev->resign.stay_away = (int64_t)draw();
 	} else if (kind == ELECTION_STAND_BACK) {
 		ev->stand_back.duration = (int64_t)draw();
 	}
@@ -152,7 +153,8 @@ static bool same_event(const struct election_event *a, const struct election_eve
 		       a->reply.revision == b->reply.revision && a->reply.lease == b->reply.lease &&
 		       a->reply.ttl == b->reply.ttl && same_view(&a->reply.view, &b->reply.view);
 	case ELECTION_RESIGN:
-		return a->resign.to_other == b->resign.to_other;
+		return a->resign.to_other == b->resign.to_other &&
+		       a->resign.stay_away == b->resign.stay_away;
 	case ELECTION_STAND_BACK:
 		return a->stand_back.duration == b->stand_back.duration;
 	default:
