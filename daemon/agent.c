@@ -10,6 +10,7 @@
  * more but the fuse. */
 #include "daemon/agent.h"
 
+#include "daemon/away.h"
 #include "daemon/config.h"
 #include "daemon/events.h"
 #include "daemon/jobs.h"
@@ -48,6 +49,8 @@ struct agent {
 	char cgroup[LINK_PATH_MAX];
 	struct jobs jobs;
 	struct jobs_owner jobs_owner;
+	struct away away;
+	int64_t away_ns; /* the elector is to stay away when it starts */
 	struct once_timer *alive;
 	int64_t alive_ns;
 	struct once_timer *shed; /* a while after a change of state: what that used is idle again */
@@ -180,8 +183,13 @@ static void on_all_stopped(void *userdata)
 static void on_handover(void *userdata, const char *to, const struct once_handover *handover)
 {
 	struct agent *a = userdata;
-	int r = once_elector_resign(a->elector, to);
+	int r;
 
+	if (handover->stay_away_s > 0) {
+		once_elector_stay_away(a->elector, handover->stay_away_s * ONCE_NSEC_PER_SEC);
+		away_check(&a->away);
+	}
+	r = once_elector_resign(a->elector, to);
 	if (r < 0)
 		log_warning("handover", "cannot give leadership away now: %s", strerror(-r));
 }
@@ -202,6 +210,16 @@ static int64_t leader_seen(void *userdata, struct once_instant *ret_beat_seen)
 		return 0;
 	*ret_beat_seen = once_elector_beat_seen(a->elector);
 	return once_elector_leader_token(a->elector);
+}
+
+/* One that leads was asked for by name since, or is about to hear that it is to stop. */
+static void on_away(void *userdata, int64_t left_ns)
+{
+	struct agent *a = userdata;
+
+	a->away_ns = left_ns;
+	if (a->elector && (left_ns < 0 || once_elector_token(a->elector) == 0))
+		once_elector_stay_away(a->elector, left_ns);
 }
 
 /* ---- what the elector says ---- */
@@ -360,7 +378,10 @@ static int elector_start(struct agent *a, bool proven_empty)
 		return r;
 	}
 	events_source(write_events, a->elector);
-	return once_elector_start(a->elector);
+	r = once_elector_start(a->elector);
+	if (r == 0 && a->away_ns > 0)
+		once_elector_stay_away(a->elector, a->away_ns);
+	return r;
 }
 
 /* What the service manager is to wait for a sign of life: as long as work may live without a proof,
@@ -625,6 +646,11 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 	if (r == 0)
 		r = window_init(&a->window, &a->config, a->client, a->loop,
 			&(struct window_owner){a, leader_seen});
+	if (r == 0)
+		r = away_init(&a->away, a->client, a->loop, a->config.prefix, a->config.group,
+			a->config.node, on_away, a);
+	if (r == 0)
+		away_check(&a->away);
 	return r;
 }
 
@@ -632,6 +658,7 @@ static void agent_fini(struct agent *a)
 {
 	jobs_fini(&a->jobs);
 	window_fini(&a->window);
+	away_fini(&a->away);
 	events_source(NULL, NULL);
 	a->elector = once_elector_free(a->elector);
 	a->client = once_client_free(a->client);

@@ -305,6 +305,8 @@ static void on_timer(void *userdata)
 		struct election_event event = {.kind = ELECTION_RESIGN};
 		e->ask_resign = false;
 		event.resign.to_other = e->reserve_to[0] != '\0';
+		event.resign.stay_away = e->stay_away_ns;
+		e->stay_away_ns = 0;
 		elector_step(e, &event);
 		return;
 	}
@@ -357,6 +359,15 @@ int once_elector_resign(struct once_elector *e, const char *to)
 	e->ask_resign = true;
 	e->loop->ops->timer_set(e->timer, 0);
 	return 0;
+}
+
+void once_elector_stay_away(struct once_elector *e, int64_t ns)
+{
+	if (!e->ask_resign)
+		e->reserve_to[0] = '\0';
+	e->stay_away_ns = ns;
+	e->ask_resign = true;
+	e->loop->ops->timer_set(e->timer, 0);
 }
 
 void once_elector_stopped(struct once_elector *e)

@@ -62,6 +62,7 @@ struct once_elector {
 	char asked_beat[sizeof(((struct keys_epoch *)0)->beat)]; /* key the acquire on its way ranges */
 	char leader[128];	 /* escaped value of the leader key */
 	char reserve_to[65];	 /* whom a resignation names; empty: nobody */
+	int64_t stay_away_ns;	 /* with ask_resign; 0: not asked */
 	bool ask_start, ask_stop, ask_resign, ask_dead; /* asked from outside, for the next turn of the loop */
 	bool ask_relist; /* the stream is to carry the beats again: from a list on */
 	bool relisting;	 /* that list was asked for */

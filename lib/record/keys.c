@@ -28,6 +28,7 @@ static const struct form forms[] = {
 	[ONCE_KEY_KILL] = {"/kill/", NAME, "/", MOMENT, ""},
 	[ONCE_KEY_HANDOVER] = {"/g/", NAME, "", NONE, "/handover"},
 	[ONCE_KEY_UNDO] = {"/undo/", ID, "/", ID, ""},
+	[ONCE_KEY_AWAY] = {"/g/", NAME, "/away/", NAME, ""},
 };
 enum { FORMS = sizeof(forms) / sizeof(forms[0]) };
 

@@ -88,6 +88,7 @@ static void keys_come_back(void **state)
 		{{ONCE_KEY_TRIGGER, "backup", "id1", 0}, "/p/trigger/backup/id1"},
 		{{ONCE_KEY_KILL, "backup", "", 1}, "/p/kill/backup/1970-01-01T00:00:00.001Z"},
 		{{ONCE_KEY_HANDOVER, "default", "", 0}, "/p/g/default/handover"},
+		{{ONCE_KEY_AWAY, "default", "alpha", 0}, "/p/g/default/away/alpha"},
 	};
 	char out[ONCE_KEY_SIZE];
 	struct once_key again;

@@ -95,6 +95,27 @@ static void take_config(struct ctl *ctl, struct ctl_group *group, struct once_by
 	group->beat_ns = duration_of(ctl_field(ctl, value, "beat-interval"));
 }
 
+/* P/g/GROUP/away/NODE; one whose time has passed is as good as gone. */
+static void take_away(struct ctl *ctl, struct ctl_cluster *cluster, const struct once_kv *kv)
+{
+	struct ctl_away *aways;
+	struct once_pause wish;
+	struct once_key key;
+
+	if (once_key_parse(&key, ctl->config.prefix, kv->key) < 0 || key.kind != ONCE_KEY_AWAY ||
+		once_pause_decode(&wish, kv->value) < 0 || !once_pause_holds(&wish, once_utc_now()))
+		return;
+	aways = arena_array(&ctl->arena, cluster->n_aways + 1, sizeof(*aways));
+	if (!aways)
+		return;
+	if (cluster->n_aways > 0)
+		memcpy(aways, cluster->aways, cluster->n_aways * sizeof(*aways));
+	aways[cluster->n_aways++] =
+		(struct ctl_away){arena_copy(&ctl->arena, key.name, strlen(key.name)),
+			arena_copy(&ctl->arena, key.sub, strlen(key.sub)), wish};
+	cluster->aways = aways;
+}
+
 /* P/g/GROUP/WORD */
 static void take_state(
 	struct ctl *ctl, struct ctl_cluster *cluster, const struct once_kv *kv, const char *prefix)
@@ -120,6 +141,8 @@ static void take_state(
 		group->reserve = ctl_text(ctl, kv->value);
 	else if (IS("handover"))
 		group->handover = kv->value;
+	else
+		take_away(ctl, cluster, kv);
 #undef IS
 }
 
@@ -226,6 +249,16 @@ const struct ctl_node *ctl_cluster_node(const struct ctl_cluster *cluster, const
 	for (size_t i = 0; i < cluster->n_nodes; i++)
 		if (strcmp(cluster->nodes[i].name, name) == 0)
 			return &cluster->nodes[i];
+	return NULL;
+}
+
+const struct ctl_away *ctl_cluster_away(
+	const struct ctl_cluster *cluster, const char *group, const char *node)
+{
+	for (size_t i = 0; i < cluster->n_aways; i++)
+		if ((!group || strcmp(cluster->aways[i].group, group) == 0) &&
+			strcmp(cluster->aways[i].node, node) == 0)
+			return &cluster->aways[i];
 	return NULL;
 }
 

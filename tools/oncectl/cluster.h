@@ -4,6 +4,8 @@
 
 #include "tools/oncectl/ctl.h"
 
+#include <once/control.h>
+
 /* Texts are fit for a terminal, in the arena; NULL: not known. */
 struct ctl_group {
 	const char *name;
@@ -31,12 +33,20 @@ struct ctl_node {
 	const char *name, *address;
 };
 
+/* A node that is to stay away from leadership of a group. */
+struct ctl_away {
+	const char *group, *node;
+	struct once_pause wish;
+};
+
 struct ctl_cluster {
 	int64_t revision;
 	struct ctl_group *groups; /* by name, the default one first; --group: that one alone */
 	size_t n_groups;
 	const struct ctl_node *nodes;
 	size_t n_nodes;
+	struct ctl_away *aways;
+	size_t n_aways;
 	struct once_instant watched; /* since when proofs were looked for */
 };
 
@@ -45,6 +55,9 @@ int ctl_cluster_read(struct ctl *ctl, bool all_groups, struct ctl_cluster *ret);
 /* The group of --group; NULL: nothing is known of it. */
 struct ctl_group *ctl_cluster_group(struct ctl *ctl, const struct ctl_cluster *cluster);
 const struct ctl_node *ctl_cluster_node(const struct ctl_cluster *cluster, const char *name);
+/* NULL: it does not stay away; group NULL: from none of them. */
+const struct ctl_away *ctl_cluster_away(
+	const struct ctl_cluster *cluster, const char *group, const char *node);
 
 /* Watches until every leader has given a proof, at most for one and a half beat intervals. */
 int ctl_cluster_proofs(struct ctl *ctl, struct ctl_cluster *cluster);

@@ -38,13 +38,44 @@ static int read_until(struct ctl *ctl, struct once_pause *pause)
 	return code;
 }
 
+static void json_paused(struct ctl *ctl, const struct once_pause *pause)
+{
+	struct ctl_json json = {0};
+
+	ctl_json_object(&json, NULL);
+	ctl_json_text(&json, "job", ctl->words[0]);
+	ctl_json_bool(&json, "paused", true);
+	ctl_json_text(&json, "until", ctl_moment(ctl, pause->until_ms));
+	ctl_json_text(&json, "by", pause->by);
+	ctl_json_text(&json, "reason", pause->reason[0] ? pause->reason : NULL);
+	ctl_json_end_object(&json);
+}
+
+static void tell_resumed(struct ctl *ctl, bool was_paused)
+{
+	struct ctl_json json = {0};
+
+	if (!ctl->json) {
+		printf("%s %s\n", what(ctl), was_paused ? "goes on" : "was not paused");
+		return;
+	}
+	ctl_json_object(&json, NULL);
+	ctl_json_text(&json, "job", ctl->words[0]);
+	ctl_json_bool(&json, "was_paused", was_paused);
+	ctl_json_end_object(&json);
+}
+
 static int tell_paused(struct ctl *ctl, const struct once_pause *pause)
 {
 	struct ctl_job job = {.known = true};
 	int code = ctl->n_words > 0 ? ctl_job_read(ctl, ctl->words[0], &job) : CTL_OK;
 
-	if (code != CTL_OK || ctl->json)
+	if (code != CTL_OK)
 		return code;
+	if (ctl->json) {
+		json_paused(ctl, pause);
+		return CTL_OK;
+	}
 	printf("%s is paused%s%s; what runs goes on\n", what(ctl), pause->until_ms ? " until " : "",
 		pause->until_ms ? ctl_moment(ctl, pause->until_ms) : "");
 	if (!job.known)
@@ -89,8 +120,7 @@ static int run_resume(struct ctl *ctl)
 	if (job.paused)
 		return ctl_error(CTL_FAILED, "job %s: %s; oncectl resume without a name ends that",
 			ctl->words[0], ctl_pause_text(ctl, &job));
-	if (!ctl->json)
-		printf("%s %s\n", what(ctl), deleted ? "goes on" : "was not paused");
+	tell_resumed(ctl, deleted);
 	return CTL_OK;
 }
 

@@ -1,4 +1,4 @@
-/* oncectl runs: the records of a job, or one of them in full. */
+/* oncectl runs: the records of a job, or one of them in full. Of a job without moments: its steps. */
 #include "tools/oncectl/ledger.h"
 
 #include <stdio.h>
@@ -18,15 +18,17 @@ static const char *took(struct ctl *ctl, const struct once_run *run)
 
 static void print(struct ctl *ctl, const struct ctl_runs *runs)
 {
-	static const char *const heads[] = {
-		"MOMENT", "STATE", "NODE", "ATTEMPT", "START", "TOOK", "WHY", NULL};
+	const char *const heads[] = {runs->runs[0].key.at_ms ? "MOMENT" : "STEP", "STATE", "NODE",
+		"ATTEMPT", "START", "TOOK", "WHY", NULL};
 	struct ctl_table table;
 
 	ctl_table_init(&table, ctl, heads);
 	for (size_t i = 0; i < runs->n; i++) {
 		const struct once_run *run = &runs->runs[i].run;
 
-		ctl_table_add(&table, ctl_moment(ctl, runs->runs[i].key.at_ms));
+		ctl_table_add(&table, runs->runs[i].key.at_ms
+					      ? ctl_moment(ctl, runs->runs[i].key.at_ms)
+					      : runs->runs[i].key.sub);
 		ctl_table_add(&table, ctl_run_state_text(ctl, &runs->runs[i]));
 		ctl_table_add(&table, ctl_text(ctl, once_str(run->node)));
 		ctl_table_add(&table, run->attempt ? ctl_printf(ctl, "%u", run->attempt) : NULL);
@@ -66,6 +68,7 @@ static void print_one(struct ctl *ctl, const struct ctl_run *r)
 
 	line("job", r->key.name);
 	line("moment", ctl_moment(ctl, r->key.at_ms));
+	line("step", r->key.sub);
 	line("state", ctl_run_state_text(ctl, r));
 	line("why", ctl_text(ctl, once_str(ctl_run_reason_text(run))));
 	line("detail", ctl_text(ctl, once_str(run->detail)));
@@ -117,6 +120,8 @@ static int round_of(struct ctl *ctl)
 		code = ctl_parse_number("--limit", limit, 1, RUNS_MAX, &max);
 	if (code == CTL_OK)
 		code = ctl_runs_latest(ctl, ctl->words[0], 0, max, &runs);
+	if (code == CTL_OK && runs.n == 0)
+		code = ctl_steps_read(ctl, ctl->words[0], &runs);
 	if (code != CTL_OK)
 		return code;
 	if (ctl->json) {
@@ -124,24 +129,24 @@ static int round_of(struct ctl *ctl)
 		for (size_t i = 0; i < runs.n; i++)
 			ctl_run_json(ctl, &json, &runs.runs[i], true);
 		ctl_json_end_array(&json);
+	} else if (runs.n == 1 && !runs.runs[0].key.at_ms && !runs.runs[0].key.sub[0]) {
+		print_one(ctl, &runs.runs[0]);
 	} else if (runs.n > 0) {
 		print(ctl, &runs);
-	} else {
-		return ctl_error(CTL_ABSENT, "job %s has no record", ctl->words[0]);
 	}
+	if (runs.n == 0)
+		return ctl_error(CTL_ABSENT, "job %s has no record", ctl->words[0]);
 	return CTL_OK;
 }
 
 static int run(struct ctl *ctl)
 {
-	int64_t ns;
-	int code = ctl_check_name("job", ctl->words[0]);
+	int64_t at_ms = 0;
+	int code = ctl_run_words(ctl, &at_ms);
 
-	if (code == CTL_OK && ctl->n_words == 2) {
-		code = ctl_parse_time("TIME", ctl->words[1], &ns);
-		return code == CTL_OK ? show_one(ctl, ns / ONCE_NSEC_PER_MSEC) : code;
-	}
-	return code == CTL_OK ? ctl_watch(ctl, round_of) : code;
+	if (code != CTL_OK)
+		return code;
+	return at_ms ? show_one(ctl, at_ms) : ctl_watch(ctl, round_of);
 }
 
 static const struct ctl_flag flags[] = {
@@ -156,6 +161,9 @@ const struct ctl_command ctl_command_runs = {
 	.min_words = 1,
 	.max_words = 2,
 	.summary = "the runs of a job, or one in full with its output",
+	.details = "A run may also be named JOB/TIME. Of a job that is no schedule's: its steps, "
+		   "or its one\n"
+		   "run.\n",
 	.flags = flags,
 	.run = run,
 };

@@ -38,6 +38,8 @@ static const char *proof_text(
 		return NULL;
 	if (!g->beat_key)
 		return "not of onced";
+	if (ctl_flag(ctl, "--no-proof"))
+		return NULL;
 	age = ctl_age_text(ctl, proof_age(ctl, cluster, g));
 	return ctl_printf(ctl, g->proof_seen ? "%s ago" : "NONE for %s", age);
 }
@@ -47,10 +49,23 @@ static const char *leader_of(const struct ctl_group *g)
 	return g->token == 0 ? NULL : g->node ? g->node : g->leader;
 }
 
+static const char *handover_text(struct ctl *ctl, const struct ctl_group *g)
+{
+	struct once_handover h;
+
+	if (once_handover_decode(&h, g->handover) < 0)
+		return "a handover is asked for, and cannot be read";
+	return ctl_printf(ctl, "to be handed over to %s%s%s by %s%s%s",
+		h.to[0] ? h.to : "another node", h.not_before_ms ? " at " : "",
+		h.not_before_ms ? ctl_moment(ctl, h.not_before_ms) : "",
+		ctl_text(ctl, once_str(h.by)), h.reason[0] ? ": " : "",
+		ctl_text(ctl, once_str(h.reason)));
+}
+
 static const char *remark_of(struct ctl *ctl, const struct ctl_group *g)
 {
 	if (g->handover.size > 0)
-		return "a handover is asked for";
+		return handover_text(ctl, g);
 	if (g->token == 0 && g->reserve)
 		return ctl_printf(ctl, "reserved for %s", g->reserve);
 	if (g->token == 0)
@@ -96,9 +111,20 @@ static size_t groups_led(const struct ctl_cluster *cluster, const char *node)
 	return n;
 }
 
+static const char *away_text(struct ctl *ctl, const struct ctl_cluster *cluster, const char *node)
+{
+	const struct ctl_away *a = ctl_cluster_away(cluster, NULL, node);
+
+	if (!a)
+		return NULL;
+	return ctl_printf(ctl, "stays away from %s until %s, by %s%s%s", a->group,
+		ctl_moment(ctl, a->wish.until_ms), ctl_text(ctl, once_str(a->wish.by)),
+		a->wish.reason[0] ? ": " : "", ctl_text(ctl, once_str(a->wish.reason)));
+}
+
 static void print_nodes(struct ctl *ctl, const struct ctl_cluster *cluster)
 {
-	static const char *const heads[] = {"NODE", "LEADS", "ADDRESS", NULL};
+	static const char *const heads[] = {"NODE", "LEADS", "ADDRESS", "REMARK", NULL};
 	struct ctl_table table;
 
 	ctl_table_init(&table, ctl, heads);
@@ -112,6 +138,7 @@ static void print_nodes(struct ctl *ctl, const struct ctl_cluster *cluster)
 					      ? "yes"
 					      : ctl_printf(ctl, "%zu groups", led));
 		ctl_table_add(&table, node->address);
+		ctl_table_add(&table, away_text(ctl, cluster, node->name));
 	}
 	ctl_table_print(&table);
 }
@@ -175,6 +202,8 @@ static void print_json(struct ctl *ctl, const struct status *s)
 		ctl_json_text(&json, "address", s->cluster.nodes[i].address);
 		ctl_json_number(
 			&json, "leads", (int64_t)groups_led(&s->cluster, s->cluster.nodes[i].name));
+		ctl_json_text(
+			&json, "remark", away_text(ctl, &s->cluster, s->cluster.nodes[i].name));
 		ctl_json_end_object(&json);
 	}
 	ctl_json_end_array(&json);

@@ -10,14 +10,23 @@
 static int cancel(struct ctl *ctl)
 {
 	const char *key = ctl_record_key(ctl, ONCE_KEY_HANDOVER, ctl->group, NULL, 0);
+	struct ctl_json json = {0};
 	bool deleted = false;
 	int code = key ? ctl_delete(ctl, key, &deleted) : CTL_USAGE;
 
 	if (code == CTL_OK && !deleted)
 		return ctl_error(CTL_ABSENT, "no switchover of group %s is asked for", ctl->group);
-	if (code == CTL_OK && !ctl->json)
+	if (code != CTL_OK)
+		return code;
+	if (ctl->json) {
+		ctl_json_object(&json, NULL);
+		ctl_json_text(&json, "group", ctl->group);
+		ctl_json_bool(&json, "cancelled", true);
+		ctl_json_end_object(&json);
+	} else {
 		printf("the switchover is taken back\n");
-	return code;
+	}
+	return CTL_OK;
 }
 
 /* --to and --at. */
@@ -41,14 +50,12 @@ static int read_flags(struct ctl *ctl, struct once_handover *ret)
 	return code;
 }
 
-static int check_target(
-	const struct ctl_cluster *cluster, const struct ctl_group *group, const char *to)
+static int check_target(struct ctl *ctl, const struct ctl_cluster *cluster,
+	const struct ctl_group *group, const char *to)
 {
 	if (*to && !ctl_cluster_node(cluster, to))
 		return ctl_error(CTL_ABSENT, "node %s is not there; see oncectl status", to);
-	if (!*to && cluster->n_nodes < 2)
-		return ctl_error(CTL_FAILED, "there is no other node than %s", group->node);
-	return CTL_OK;
+	return *to ? CTL_OK : ctl_handover_other(ctl, cluster, group);
 }
 
 static int run(struct ctl *ctl)
@@ -70,7 +77,7 @@ static int run(struct ctl *ctl)
 			printf("%s leads already\n", group->node);
 		return CTL_OK;
 	}
-	code = check_target(&cluster, group, handover.to);
+	code = check_target(ctl, &cluster, group, handover.to);
 	return code == CTL_OK ? ctl_handover_ask(ctl, group, &handover) : code;
 }
 
@@ -87,9 +94,10 @@ const struct ctl_command ctl_command_switchover = {
 	.name = "switchover",
 	.words = "",
 	.summary = "let another node lead",
-	.details = "The leader stops its jobs, proves them dead and gives the key away, for ten "
-		   "seconds\n"
-		   "to the named node alone.\n",
+	.details =
+		"The leader stops its jobs, proves them dead and gives the key away, for ten "
+		"seconds\n"
+		"to the named node alone, whether it was to stay away (oncectl resign) or not.\n",
 	.flags = flags,
 	.run = run,
 };

@@ -1,4 +1,4 @@
-/* oncectl trigger and kill: one run more, one run less.
+/* oncectl trigger: one run more.
  *
  * A trigger is a key of its own, which the leader's begin of the run deletes in the same txn; so
  * the revision at which it goes is that at which the run's record came, and --wait finds it by
@@ -15,20 +15,6 @@ static bool is_taken_up(void *userdata, const struct once_event *event)
 {
 	*(int64_t *)userdata = event->kv.mod_revision;
 	return event->kind == ONCE_EVENT_DELETE;
-}
-
-struct ended {
-	struct ctl *ctl;
-	struct ctl_run run;
-};
-
-static bool is_ended(void *userdata, const struct once_event *event)
-{
-	struct ended *ended = userdata;
-
-	if (event->kind != ONCE_EVENT_PUT || !ctl_run_read(ended->ctl, &event->kv, &ended->run))
-		return false;
-	return ended->run.run.state != ONCE_RUN_BEGUN;
 }
 
 static int tell(struct ctl *ctl, const struct ctl_run *run)
@@ -59,7 +45,7 @@ static int nobody(struct ctl *ctl, const char *trigger, int64_t waited_ns)
 }
 
 /* The run whose record was made when the trigger went. */
-static int find_begun(struct ctl *ctl, int64_t revision, struct ctl_run *ret, int64_t *ret_now)
+static int find_begun(struct ctl *ctl, int64_t revision, struct ctl_run *ret)
 {
 	char first[ONCE_KEY_SIZE], end[ONCE_KEY_SIZE];
 	struct once_op op = {.kind = ONCE_OP_RANGE,
@@ -73,7 +59,6 @@ static int find_begun(struct ctl *ctl, int64_t revision, struct ctl_run *ret, in
 	r = ctl_op(ctl, &op);
 	if (!r)
 		return CTL_UNREACHABLE;
-	*ret_now = r->revision;
 	if (r->op.n_kvs == 1 && ctl_run_read(ctl, &r->op.kvs[0], ret))
 		return CTL_OK;
 	return ctl_error(
@@ -82,23 +67,21 @@ static int find_begun(struct ctl *ctl, int64_t revision, struct ctl_run *ret, in
 
 static int await(struct ctl *ctl, const char *trigger, int64_t revision, int64_t timeout_ns)
 {
-	int64_t take_up = timeout_ns < TAKE_UP ? timeout_ns : TAKE_UP, gone = 0, now = 0;
-	struct ended ended = {.ctl = ctl};
-	char key[ONCE_KEY_SIZE];
+	int64_t take_up = timeout_ns < TAKE_UP ? timeout_ns : TAKE_UP, gone = 0;
+	struct ctl_run run, ended;
 	bool taken = ctl_await(ctl, trigger, revision, take_up, is_taken_up, &gone);
 	int code;
 
 	ctl_round_time(ctl);
 	if (!taken)
 		return nobody(ctl, trigger, take_up);
-	code = find_begun(ctl, gone, &ended.run, &now);
-	if (code != CTL_OK || ended.run.run.state != ONCE_RUN_BEGUN)
-		return code == CTL_OK ? tell(ctl, &ended.run) : code;
-	(void)once_key_format(key, ctl->config.prefix, &ended.run.key);
-	if (!ctl_await(ctl, key, now, timeout_ns, is_ended, &ended))
+	code = find_begun(ctl, gone, &run);
+	if (code != CTL_OK || run.run.state != ONCE_RUN_BEGUN)
+		return code == CTL_OK ? tell(ctl, &run) : code;
+	if (!ctl_run_await(ctl, &run, timeout_ns, &ended))
 		return ctl_error(CTL_FAILED, "it still runs after %s: oncectl runs %s",
 			ctl_age_text(ctl, timeout_ns), ctl->words[0]);
-	return tell(ctl, &ended.run);
+	return tell(ctl, &ended);
 }
 
 static int read_flags(struct ctl *ctl, struct once_trigger *trigger, int64_t *ret_timeout)
@@ -118,6 +101,32 @@ static int read_flags(struct ctl *ctl, struct once_trigger *trigger, int64_t *re
 		code = ctl_parse_duration("--timeout", timeout, ONCE_NSEC_PER_SEC,
 			7 * 86400 * ONCE_NSEC_PER_SEC, ret_timeout);
 	return code;
+}
+
+/* Asked for a job that nobody may have, it waits in etcd for one. */
+static int tell_asked(struct ctl *ctl, const char *id)
+{
+	struct ctl_json json = {0};
+	struct ctl_runs steps = {0};
+	struct ctl_job job;
+	int code = ctl_job_read(ctl, ctl->words[0], &job);
+
+	if (code == CTL_OK && !job.known)
+		code = ctl_steps_read(ctl, ctl->words[0], &steps);
+	if (code != CTL_OK)
+		return code;
+	if (ctl->json) {
+		ctl_json_object(&json, NULL);
+		ctl_json_text(&json, "job", ctl->words[0]);
+		ctl_json_text(&json, "trigger", id);
+		ctl_json_bool(&json, "known", job.known || steps.n > 0);
+		ctl_json_end_object(&json);
+		return CTL_OK;
+	}
+	printf("a run of %s is asked for\n", ctl->words[0]);
+	if (!job.known && steps.n == 0)
+		printf("(etcd knows of no job of this name yet; it runs when a leader has one)\n");
+	return CTL_OK;
 }
 
 static int run_trigger(struct ctl *ctl)
@@ -142,65 +151,7 @@ static int run_trigger(struct ctl *ctl)
 		return code;
 	if (ctl_flag(ctl, "--wait"))
 		return await(ctl, key, revision, timeout_ns);
-	if (!ctl->json)
-		printf("a run of %s is asked for\n", ctl->words[0]);
-	return CTL_OK;
-}
-
-/* ---- kill ------------------------------------------------------------------------------------ */
-
-static int find_run(struct ctl *ctl, struct ctl_run *ret)
-{
-	struct ctl_runs runs = {0};
-	int64_t ns = 0;
-	int code = ctl_check_name("job", ctl->words[0]);
-
-	if (code == CTL_OK && ctl->n_words == 2) {
-		code = ctl_parse_time("TIME", ctl->words[1], &ns);
-		if (code == CTL_OK)
-			code = ctl_runs_exact(ctl, ctl->words[0], ns / ONCE_NSEC_PER_MSEC, &runs);
-		if (code == CTL_OK && runs.n == 0)
-			return ctl_error(CTL_ABSENT, "job %s has no record of %s", ctl->words[0],
-				ctl_moment(ctl, ns / ONCE_NSEC_PER_MSEC));
-	} else if (code == CTL_OK) {
-		code = ctl_runs_latest(ctl, ctl->words[0], 0, 100, &runs);
-	}
-	if (code != CTL_OK)
-		return code;
-	for (size_t i = 0; i < runs.n; i++) {
-		if (runs.runs[i].run.state == ONCE_RUN_BEGUN) {
-			*ret = runs.runs[i];
-			return CTL_OK;
-		}
-	}
-	if (ctl->n_words == 2)
-		return ctl_error(CTL_ABSENT, "that run of %s does not run: %s", ctl->words[0],
-			ctl_run_state_text(ctl, &runs.runs[0]));
-	return ctl_error(CTL_ABSENT, "job %s has no run that is going on", ctl->words[0]);
-}
-
-static int run_kill(struct ctl *ctl)
-{
-	struct once_kill order = {.at_ms = once_utc_now()};
-	char value[ONCE_CONTROL_SIZE];
-	struct ctl_run run;
-	const char *key;
-	int code = ctl_reason(ctl, order.reason);
-
-	if (code == CTL_OK)
-		code = find_run(ctl, &run);
-	if (code != CTL_OK)
-		return code;
-	ctl_by(order.by);
-	memcpy(order.run, run.run.id, sizeof(order.run));
-	key = ctl_record_key(ctl, ONCE_KEY_KILL, ctl->words[0], NULL, run.key.at_ms);
-	if (!key || once_kill_encode(value, &order) < 0)
-		return ctl_error(CTL_FAILED, "the order cannot be written");
-	code = ctl_put(ctl, key, value, NULL, 0, NULL);
-	if (code == CTL_OK && !ctl->json)
-		printf("the run of %s at %s on %s is to end\n", ctl->words[0],
-			ctl_moment(ctl, run.key.at_ms), ctl_text(ctl, once_str(run.run.node)));
-	return code;
+	return tell_asked(ctl, id);
 }
 
 static const struct ctl_flag trigger_flags[] = {
@@ -219,22 +170,4 @@ const struct ctl_command ctl_command_trigger = {
 	.summary = "run a job now",
 	.flags = trigger_flags,
 	.run = run_trigger,
-};
-
-static const struct ctl_flag kill_flags[] = {
-	{"--reason", "TEXT", "for people"},
-	{NULL, NULL, NULL},
-};
-
-const struct ctl_command ctl_command_kill = {
-	.name = "kill",
-	.words = "JOB [TIME]",
-	.min_words = 1,
-	.max_words = 2,
-	.summary = "end a run that is going on",
-	.details =
-		"Without TIME, the latest that is. Its processes get SIGTERM, and SIGKILL after\n"
-		"StopGrace=.\n",
-	.flags = kill_flags,
-	.run = run_kill,
 };

@@ -2,7 +2,7 @@
  *
  * A record says it all. Without one: the moment is still to come, nothing decides it now (no
  * leader, a pause), a skipped record stands for it together with others, or it was none of the
- * schedule's or its record has left the history. */
+ * schedule's or its record has left the history. A job without moments is told by its steps. */
 #include "tools/oncectl/cluster.h"
 #include "tools/oncectl/ledger.h"
 
@@ -93,10 +93,31 @@ static int by_state(struct ctl *ctl, const struct ctl_job *job, int64_t at_ms,
 		ret->text = ctl_printf(ctl,
 			"nothing is known of a job %s: not configured on a node that led, of "
 			"another "
-			"group (--group) or prefix, or not of a type that has runs",
+			"group (--group) or prefix, recorded under another Id=, or a service, "
+			"which "
+			"has no records",
 			job->name);
 	else
 		ret->text = "not decided yet, or no moment of its schedule";
+	return CTL_OK;
+}
+
+/* A job of another type, by its records. */
+static int by_steps(struct ctl *ctl, const char *name, struct answer *ret)
+{
+	struct ctl_runs steps = {0};
+	const struct ctl_run *tells;
+	size_t done;
+	int code = ctl_steps_read(ctl, name, &steps);
+
+	tells = code == CTL_OK ? ctl_steps_latest(&steps, &done) : NULL;
+	if (!tells)
+		return code;
+	by_record(ctl, tells, ret);
+	if (!tells->key.sub[0])
+		return CTL_OK;
+	ret->more = ctl_printf(ctl, "%zu of %zu recorded steps are done%s%s", done, steps.n,
+		ret->more ? "; " : "", ret->more ? ret->more : "");
 	return CTL_OK;
 }
 
@@ -133,7 +154,12 @@ static void print(struct ctl *ctl, int64_t at_ms, const struct answer *answer)
 	struct ctl_json json = {0};
 
 	if (!ctl->json) {
-		printf("%s %s: %s\n", ctl->words[0], ctl_moment(ctl, at_ms), answer->text);
+		const char *moment = ctl_moment(ctl, at_ms);
+
+		printf("%s: %s\n",
+			moment || !answer->run ? ctl_printf(ctl, "%s %s", ctl->words[0], moment)
+					       : ctl_run_name(ctl, answer->run),
+			answer->text);
 		if (answer->more)
 			printf("%s\n", answer->more);
 		return;
@@ -154,18 +180,18 @@ static int run(struct ctl *ctl)
 {
 	struct answer answer = {0};
 	struct ctl_job job;
-	int64_t at_ns = 0, at_ms = 0;
-	int code = ctl_check_name("job", ctl->words[0]);
+	int64_t at_ms = 0;
+	int code = ctl_run_words(ctl, &at_ms);
 
-	if (code == CTL_OK && ctl->n_words == 2) {
-		code = ctl_parse_time("TIME", ctl->words[1], &at_ns);
-		at_ms = at_ns / ONCE_NSEC_PER_MSEC;
-	}
 	if (code == CTL_OK)
 		code = ctl_job_read(ctl, ctl->words[0], &job);
+	if (code == CTL_OK && !job.known)
+		code = by_steps(ctl, ctl->words[0], &answer);
 	if (code != CTL_OK)
 		return code;
-	if (at_ms == 0 && job.last) {
+	if (answer.run) {
+		at_ms = 0;
+	} else if (at_ms == 0 && job.last) {
 		at_ms = job.last->key.at_ms;
 		by_record(ctl, job.last, &answer);
 	} else {
@@ -183,6 +209,8 @@ const struct ctl_command ctl_command_why = {
 	.min_words = 1,
 	.max_words = 2,
 	.summary = "what became of a job's moment, and why",
-	.details = "Without TIME, of the latest that has a record.\n",
+	.details = "Without TIME, of the latest that has a record; JOB/TIME is understood as well. "
+		   "Of a\n"
+		   "job that is no schedule's: the step that it stands at.\n",
 	.run = run,
 };

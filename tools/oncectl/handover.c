@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tools/oncectl/ask.h"
+#include "tools/oncectl/ledger.h"
 
 int ctl_handover_begin(struct ctl *ctl, struct ctl_cluster *cluster, struct ctl_group **ret_group)
 {
@@ -88,10 +89,118 @@ static int64_t longest(const struct ctl_group *group, int64_t delay_ns)
 	return delay_ns + 2 * group->fence_ns + group->lease_ttl_ns + 20 * ONCE_NSEC_PER_SEC;
 }
 
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+int ctl_handover_other(
+	struct ctl *ctl, const struct ctl_cluster *cluster, const struct ctl_group *group)
+{
+	size_t away = 0;
+
+	for (size_t i = 0; i < cluster->n_nodes; i++) {
+		const char *node = cluster->nodes[i].name;
+
+		if (strcmp(node, group->node) == 0)
+			continue;
+		if (!ctl_cluster_away(cluster, group->name, node))
+			return CTL_OK;
+		away++;
+	}
+	return ctl_error(CTL_FAILED, "there is no other node than %s%s", group->node,
+		away > 0 ? " that does not stay away: oncectl resign --cancel ends that" : "");
+}
+
+/* What goes into one txn, guarded by the term that is meant. */
+struct request {
+	struct once_op ops[3];
+	size_t n;
+	char handover[ONCE_CONTROL_SIZE], away[ONCE_CONTROL_SIZE];
+	const char *from_away, *to_away; /* keys */
+};
+
+static int add_away(struct ctl *ctl, struct request *r, const struct once_handover *h)
+{
+	struct once_pause wish = {
+		.since_ms = h->at_ms, .until_ms = h->at_ms + h->stay_away_s * 1000};
+	const struct once_response *grant;
+
+	memcpy(wish.by, h->by, sizeof(wish.by));
+	memcpy(wish.reason, h->reason, sizeof(wish.reason));
+	if (!r->from_away || once_pause_encode(r->away, &wish) < 0)
+		return ctl_error(CTL_FAILED, "the request cannot be written");
+	grant = ctl_try_grant(ctl, h->stay_away_s);
+	if (!grant || grant->error != 0)
+		return grant ? ctl_error(CTL_UNREACHABLE, "etcd at %s: no lease was granted: %s",
+				       grant->endpoint, grant->message)
+			     : CTL_FAILED;
+	r->ops[r->n++] = (struct once_op){.kind = ONCE_OP_PUT,
+		.key = once_str(r->from_away),
+		.value = once_str(r->away),
+		.lease = grant->lease};
+	return CTL_OK;
+}
+
+static int make_request(
+	struct ctl *ctl, struct request *r, const char *group, const struct once_handover *h)
+{
+	const char *key = ctl_record_key(ctl, ONCE_KEY_HANDOVER, group, NULL, 0);
+
+	if (!key || once_handover_encode(r->handover, h) < 0)
+		return ctl_error(CTL_FAILED, "the request cannot be written");
+	r->ops[r->n++] = (struct once_op){
+		.kind = ONCE_OP_PUT, .key = once_str(key), .value = once_str(r->handover)};
+	if (h->to[0]) {
+		r->to_away = ctl_record_key(ctl, ONCE_KEY_AWAY, group, h->to, 0);
+		if (!r->to_away)
+			return CTL_FAILED;
+		r->ops[r->n++] =
+			(struct once_op){.kind = ONCE_OP_DELETE, .key = once_str(r->to_away)};
+	}
+	r->from_away = ctl_record_key(ctl, ONCE_KEY_AWAY, group, h->from, 0);
+	return h->stay_away_s > 0 ? add_away(ctl, r, h) : CTL_OK;
+}
+
+static int send_request(
+	struct ctl *ctl, const struct ctl_group *group, struct request *r, int64_t *ret_revision)
+{
+	struct once_compare holds = {.target = ONCE_COMPARE_CREATE,
+		.key = once_str(group->leader_key),
+		.number = group->token};
+	struct once_txn txn = {
+		.compares = &holds, .n_compares = 1, .success = r->ops, .n_success = r->n};
+	const struct once_response *response = ctl_txn(ctl, &txn);
+
+	if (!response)
+		return CTL_UNREACHABLE;
+	*ret_revision = response->revision;
+	if (response->op.succeeded)
+		return CTL_OK;
+	return ctl_error(
+		CTL_FAILED, "%s has just stopped leading: look at oncectl status", group->node);
+}
+
+static void tell_asked(
+	struct ctl *ctl, const struct ctl_group *group, const struct once_handover *h)
+{
+	const char *at = h->not_before_ms > h->at_ms ? ctl_moment(ctl, h->not_before_ms) : NULL;
+	struct ctl_json json = {0};
+
+	if (!ctl->json) {
+		printf("%s (token %lld) is asked to hand over to %s%s%s\n", group->node,
+			(long long)group->token, h->to[0] ? h->to : "any other node",
+			at ? " at " : "", at ? at : "");
+		return;
+	}
+	ctl_json_object(&json, NULL);
+	ctl_json_text(&json, "from", group->node);
+	ctl_json_number(&json, "from_token", group->token);
+	ctl_json_text(&json, "to", h->to[0] ? h->to : NULL);
+	ctl_json_text(&json, "at", at);
+	ctl_json_end_object(&json);
+}
+
 int ctl_handover_ask(struct ctl *ctl, const struct ctl_group *group, struct once_handover *handover)
 {
-	const char *key = ctl_record_key(ctl, ONCE_KEY_HANDOVER, group->name, NULL, 0);
-	char value[ONCE_CONTROL_SIZE];
+	struct request request = {0};
 	int64_t revision = 0, delay_ns = 0;
 	int code;
 
@@ -101,21 +210,13 @@ int ctl_handover_ask(struct ctl *ctl, const struct ctl_group *group, struct once
 	(void)snprintf(handover->from, sizeof(handover->from), "%s", group->node);
 	if (handover->not_before_ms > handover->at_ms)
 		delay_ns = (handover->not_before_ms - handover->at_ms) * ONCE_NSEC_PER_MSEC;
-	if (!key || once_handover_encode(value, handover) < 0)
-		return ctl_error(CTL_FAILED, "the request cannot be written");
-	code = ctl_put(ctl, key, value, group->leader_key, group->token, &revision);
-	if (code == CTL_FENCED)
-		return ctl_error(CTL_FAILED, "%s has just stopped leading: look at oncectl status",
-			group->node);
+	code = make_request(ctl, &request, group->name, handover);
+	if (code == CTL_OK)
+		code = send_request(ctl, group, &request, &revision);
 	if (code != CTL_OK)
 		return code;
 	if (ctl_flag(ctl, "--wait"))
 		return await(ctl, group, handover->to, revision, longest(group, delay_ns));
-	if (!ctl->json)
-		printf("%s (token %lld) is asked to hand over to %s%s%s\n", group->node,
-			(long long)group->token, handover->to[0] ? handover->to : "any other node",
-			delay_ns ? " at " : "",
-			delay_ns ? ctl_time_text(ctl, handover->not_before_ms * ONCE_NSEC_PER_MSEC)
-				 : "");
+	tell_asked(ctl, group, handover);
 	return CTL_OK;
 }

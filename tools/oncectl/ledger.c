@@ -15,7 +15,8 @@ bool ctl_run_read(struct ctl *ctl, const struct once_kv *kv, struct ctl_run *ret
 
 	memset(ret, 0, sizeof(*ret));
 	if (once_key_parse(&ret->key, ctl->config.prefix, kv->key) < 0 ||
-		ret->key.kind != ONCE_KEY_RUN)
+		(ret->key.kind != ONCE_KEY_RUN && ret->key.kind != ONCE_KEY_ONCE &&
+			ret->key.kind != ONCE_KEY_STEP))
 		return false;
 	ret->create_revision = kv->create_revision;
 	ret->mod_revision = kv->mod_revision;
@@ -90,6 +91,45 @@ int ctl_runs_exact(struct ctl *ctl, const char *job, int64_t at_ms, struct ctl_r
 		return ctl_error(CTL_USAGE, "that moment cannot be");
 	response = ctl_get(ctl, key);
 	return response ? take_runs(ctl, &response->op, ret) : CTL_UNREACHABLE;
+}
+
+struct ended {
+	struct ctl *ctl;
+	struct ctl_run *run;
+};
+
+static bool is_ended(void *userdata, const struct once_event *event)
+{
+	struct ended *ended = userdata;
+
+	return event->kind == ONCE_EVENT_PUT && ctl_run_read(ended->ctl, &event->kv, ended->run) &&
+	       ended->run->run.state != ONCE_RUN_BEGUN;
+}
+
+bool ctl_run_await(
+	struct ctl *ctl, const struct ctl_run *begun, int64_t timeout_ns, struct ctl_run *ret)
+{
+	struct ended ended = {ctl, ret};
+	char key[ONCE_KEY_SIZE];
+
+	return once_key_format(key, ctl->config.prefix, &begun->key) >= 0 &&
+	       ctl_await(ctl, key, begun->mod_revision, timeout_ns, is_ended, &ended);
+}
+
+int ctl_run_words(struct ctl *ctl, int64_t *ret_at_ms)
+{
+	char *slash = strchr(ctl->words[0], '/');
+	const char *time = ctl->n_words == 2 ? ctl->words[1] : slash ? slash + 1 : NULL;
+	int64_t ns = 0;
+	int code;
+
+	if (slash && ctl->n_words == 1)
+		*slash = '\0';
+	code = ctl_check_name("job", ctl->words[0]);
+	if (code == CTL_OK && time)
+		code = ctl_parse_time("TIME", time, &ns);
+	*ret_at_ms = ns / ONCE_NSEC_PER_MSEC;
+	return code;
 }
 
 /* ---- jobs ------------------------------------------------------------------------------------ */

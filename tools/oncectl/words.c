@@ -12,6 +12,13 @@ const char *ctl_moment(struct ctl *ctl, int64_t ms)
 	return ctl_printf(ctl, "%s", once_utc_format(text, ms));
 }
 
+const char *ctl_run_name(struct ctl *ctl, const struct ctl_run *r)
+{
+	const char *more = r->key.at_ms ? ctl_moment(ctl, r->key.at_ms) : r->key.sub;
+
+	return ctl_printf(ctl, "%s%s%s", r->key.name, *more ? " " : "", more);
+}
+
 const char *ctl_run_state_text(struct ctl *ctl, const struct ctl_run *r)
 {
 	const struct once_run *run = &r->run;
@@ -91,12 +98,11 @@ void ctl_run_json(struct ctl *ctl, struct ctl_json *json, const struct ctl_run *
 	const struct once_run *run = &r->run;
 
 	ctl_json_object(json, NULL);
-	if (r->key.kind == ONCE_KEY_RUN) {
-		ctl_json_text(json, "job", r->key.name);
-		ctl_json_text(json, "moment", ctl_moment(ctl, r->key.at_ms));
-	} else {
+	text_if(json, "job", r->key.name);
+	if (r->key.sub[0])
 		ctl_json_text(json, "step", r->key.sub);
-	}
+	else
+		ctl_json_text(json, "moment", ctl_moment(ctl, r->key.at_ms));
 	ctl_json_text(json, "state", run->state ? once_run_state_name(run->state) : "unreadable");
 	text_if(json, "reason", run->reason);
 	text_if(json, "cause", run->cause);

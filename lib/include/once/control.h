@@ -76,6 +76,10 @@ struct once_handover {
 int once_handover_encode(char out[ONCE_CONTROL_SIZE], const struct once_handover *handover);
 int once_handover_decode(struct once_handover *ret, struct once_bytes value);
 
+/* P/g/<group>/away/<node>: that node does not campaign until then, on a lease that ends it. The value is
+ * a struct once_pause with until_ms; the node looks at it when it starts and when it is asked to hand
+ * over, and campaigns again when the key is gone. */
+
 /* P/job/<job>/next: every moment of the schedule up to and with decided_ms has its record, or needs
  * none. So a moment whose record is gone from the history is not run again, whatever the time of
  * day does. */

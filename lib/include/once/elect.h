@@ -144,6 +144,10 @@ void once_elector_stop(struct once_elector *elector);
  * (NULL: any other than this one, for as long). -ENOTCONN: does not lead. */
 int once_elector_resign(struct once_elector *elector, const char *to);
 
+/* Do not campaign for so long from now, giving leadership away if there is any; a reservation for this
+ * node ends it. ns < 0: campaign again. */
+void once_elector_stay_away(struct once_elector *elector, int64_t ns);
+
 /* The owner's word after on_stop(): every process of the work is dead, for certain. */
 void once_elector_stopped(struct once_elector *elector);
 

@@ -2,19 +2,19 @@
  *
  * Everything lies under one prefix (default "/onced"):
  *
- *	P/run/<job>/<moment>	   a run of a job, for one scheduled or triggered moment
- * <once/ledger.h> P/once/<id>		   something done one time ever
- * <once/ledger.h> P/step/<flow>/<step>	   a step of a flow
- * <once/ledger.h> P/undo/<flow>/<step>	   what takes back what that step did
- * <once/ledger.h> P/live/once/<id> ...	   who runs that without being a leader lives
- * <once/claim.h> P/flow/<flow>		   which list of steps the flow has
- * <once/flow.h> P/ids/<name>		   numbers given out
- * <once/ids.h> P/job/<job>/next	   up to where the schedule is decided
- * <once/control.h> P/job/<job>/pause P/pause  an operator's pause
- * <once/control.h> P/trigger/<job>/<id>	   an operator wants a run
- * <once/control.h> P/kill/<job>/<moment>	   an operator wants a run to end
- * <once/control.h> P/g/<group>/handover	   an operator wants another leader
- * <once/control.h>
+ *	P/run/<job>/<moment>       a run of a job, for one scheduled or triggered moment: ledger.h
+ *	P/once/<id>                something done one time ever: ledger.h
+ *	P/step/<flow>/<step>       a step of a flow: ledger.h
+ *	P/undo/<flow>/<step>       what takes back what that step did: ledger.h
+ *	P/live/once/<id> ...       who runs that without being a leader lives: claim.h
+ *	P/flow/<flow>              which list of steps the flow has: flow.h
+ *	P/ids/<name>               numbers given out: ids.h
+ *	P/job/<job>/next           up to where the schedule is decided: control.h
+ *	P/job/<job>/pause, P/pause an operator's pause: control.h
+ *	P/trigger/<job>/<id>       an operator wants a run: control.h
+ *	P/kill/<job>/<moment>      an operator wants a run to end: control.h
+ *	P/g/<group>/handover       an operator wants another leader: control.h
+ *	P/g/<group>/away/<node>    ... and that node to stay away meanwhile: control.h
  *
  * No function here keeps state or asks anybody. */
 #ifndef ONCE_NAMES_H
@@ -79,6 +79,7 @@ enum once_key_kind {
 	ONCE_KEY_KILL,	   /* name: job, at_ms */
 	ONCE_KEY_HANDOVER, /* name: group */
 	ONCE_KEY_UNDO,	   /* name: flow, sub: step */
+	ONCE_KEY_AWAY,	   /* name: group, sub: node */
 };
 
 struct once_key {
