@@ -379,7 +379,10 @@ static int elector_start(struct agent *a, bool proven_empty)
 	}
 	events_source(write_events, a->elector);
 	r = once_elector_start(a->elector);
-	if (r == 0 && a->away_ns > 0)
+	/* Nothing is claimed before it is known whether this node may, unless that takes too long. */
+	if (r == 0 && !a->away.known)
+		once_elector_stay_away(a->elector, a->config.timing.request_timeout_ns);
+	else if (r == 0 && a->away_ns > 0)
 		once_elector_stay_away(a->elector, a->away_ns);
 	return r;
 }

@@ -11,10 +11,12 @@ static const int64_t LOOK_AGAIN = 2 * ONCE_NSEC_PER_SEC;
 
 static void gone(struct away *a)
 {
-	if (!a->there)
+	if (a->known && !a->there)
 		return;
+	if (a->there)
+		log_info("away", "campaigning again: the time to stay away is over");
 	a->there = false;
-	log_info("away", "campaigning again: the time to stay away is over");
+	a->known = true;
 	a->fn(a->userdata, -1);
 }
 
@@ -37,7 +39,7 @@ static void take(struct away *a, const struct once_kv *kv)
 		log_info("away", "not campaigning for %lld s: asked for by %s%s%s",
 			(long long)(left_ms + 999) / 1000, wish.by, wish.reason[0] ? ": " : "",
 			wish.reason);
-	a->there = true;
+	a->there = a->known = true;
 	a->fn(a->userdata, left_ms * ONCE_NSEC_PER_MSEC);
 	a->loop->ops->timer_set(a->timer, LOOK_AGAIN);
 }
@@ -58,10 +60,11 @@ static void on_answer(void *userdata, const struct once_response *response)
 void away_check(struct away *a)
 {
 	struct once_op op = {.kind = ONCE_OP_RANGE, .key = once_str(a->key)};
+	struct once_call_options options = {.lane = ONCE_LANE_CONTROL};
 
 	if (!a->timer || a->call)
 		return;
-	if (once_kv(a->client, &a->call, NULL, &op, on_answer, a) < 0)
+	if (once_kv(a->client, &a->call, &options, &op, on_answer, a) < 0)
 		a->loop->ops->timer_set(a->timer, LOOK_AGAIN);
 }
 

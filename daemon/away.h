@@ -2,7 +2,7 @@
  * resign --for, on a lease that ends with that time. It outlives the daemon, so a restart changes
  * nothing; who deletes it wants the node back.
  *
- *	away_check() -> absent: nothing follows
+ *	away_check() -> absent: fn(-1) the first time, and nothing follows
  *		     -> there: fn(time left), again every few seconds -> gone or over: fn(-1)
  *
  * etcd does not answer: asked again, and what was told last holds for the time it named. */
@@ -22,7 +22,7 @@ struct away {
 	struct once_timer *timer;
 	struct once_call *call;
 	char key[ONCE_KEY_SIZE];
-	bool there;
+	bool known, there;
 	away_fn *fn;
 	void *userdata;
 };

@@ -169,7 +169,7 @@ def test_a_switchover_is_asked_for(ctl, group, cluster):
     asked = json.loads(cluster.etcdctl("get", "/onced/g/default/handover", "--print-value-only"))
     assert (asked["token"], asked["from"], asked["to"], asked["reason"]) == (
         group.token(), "alpha", "beta", "disk")
-    assert "a handover is asked for" in ctl("status").stdout
+    assert "to be handed over to beta at 20" in ctl("status").stdout
     ctl("switchover", "--cancel")
     assert "no switchover" in ctl("switchover", "--cancel", code=4).stderr
 
@@ -301,7 +301,7 @@ def test_a_trigger_that_nobody_takes_up(ctl, cluster):
 
 
 def test_kill(ctl, backup):
-    assert "at 2026-11-22T07:00:00Z on alpha is to end" in ctl("kill", "backup", "--reason", "stuck").stdout
+    assert "backup 2026-11-22T07:00:00Z on alpha is to end" in ctl("kill", "backup", "--reason", "stuck").stdout
     told = json.loads(backup.etcdctl("get", "/onced/kill/backup/2026-11-22T07:00:00Z", "--print-value-only"))
     assert told["run"] == "0" * 31 + "1" and told["reason"] == "stuck"
     assert "does not run: ok" in ctl("kill", "backup", "2026-11-22T01:00:00Z", code=4).stderr

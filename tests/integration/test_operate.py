@@ -68,13 +68,13 @@ def test_a_node_stays_away(jobs, ctl):
     assert [remark[name] for name in NAMES if name != first] == [None, None]
     jobs.nodes[first].signal("kill", "guardian", "agent")
     jobs.nodes[first].wait_end(10)
-    jobs.nodes[first].start()
-    jobs.nodes[first].wait_log("not campaigning for", 20)
     for name in NAMES:
         if name != first:
             jobs.nodes[name].signal("term", "guardian")
             jobs.nodes[name].wait_end(20)
-    time.sleep(3)
+    jobs.nodes[first].start()
+    wait_for("it is there again", lambda: jobs.nodes[first].text().count("not campaigning for") == 2, 20)
+    time.sleep(2)
     assert jobs.leader() is None
     assert "no leader now" in ctl("resign", code=4)
     assert "1 node may lead again" in ctl("resign", "--cancel")
