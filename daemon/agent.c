@@ -451,12 +451,10 @@ static bool same(const char *a, const char *b)
 	return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
-/* Whether only jobs and LogLevel= differ; other keys need a new start. */
+/* Whether something differs beside jobs, LogLevel=, certificates and password. */
 static bool needs_restart(const struct config *old, const struct config *fresh)
 {
-	bool other = old->n_endpoints != fresh->n_endpoints || !same(old->cacert, fresh->cacert) ||
-		!same(old->cert, fresh->cert) || !same(old->key_file, fresh->key_file) ||
-		!same(old->user, fresh->user) || !same(old->password, fresh->password) ||
+	bool other = old->n_endpoints != fresh->n_endpoints ||
 		!same(old->node, fresh->node) || !same(old->key, fresh->key) ||
 		!same(old->address, fresh->address) || old->allow_plaintext != fresh->allow_plaintext ||
 		!same(old->value, fresh->value) || !same(old->prefix, fresh->prefix) ||
@@ -469,16 +467,37 @@ static bool needs_restart(const struct config *old, const struct config *fresh)
 	return other;
 }
 
+static struct once_client_config client_config(const struct config *c)
+{
+	return (struct once_client_config){
+		.endpoints = (const char *const *)c->endpoints,
+		.n_endpoints = c->n_endpoints,
+		.cacert = c->cacert,
+		.cert = c->cert,
+		.key_file = c->key_file,
+		.user = c->user,
+		.password = c->password,
+		.allow_plaintext = c->allow_plaintext,
+		.prefer_leader = true,
+		.connect_timeout_ns = c->timing.request_timeout_ns,
+		.request_timeout_ns = c->timing.request_timeout_ns,
+	};
+}
+
 static void reload_good(struct agent *a, struct config *fresh)
 {
+	struct once_client_config config = client_config(fresh);
 	bool restart = needs_restart(&a->config, fresh);
+	const char *message = "";
 
 	log_set_level(fresh->log_level);
+	if (once_client_reload(a->client, &config, &message) < 0)
+		log_err("reload", "%s: going on with the old certificates", message);
 	if (jobs_reload(&a->jobs, fresh) < 0)
 		log_err("reload", "out of memory: going on with the old jobs");
 	else if (restart)
-		log_warning("reload", "jobs and LogLevel= are reloaded; what else changed takes effect "
-				      "at the next start");
+		log_warning("reload", "jobs, LogLevel=, certificates and password are reloaded; what "
+				      "else changed takes effect at the next start");
 	else
 		log_info("reload", "reloaded");
 	window_reload(&a->window, &a->config);
@@ -574,20 +593,7 @@ static void instance_name(const struct config *c, char out[LINK_NAME_MAX])
 static int client_start(struct agent *a)
 {
 	static const struct once_client_listener listener = {.endpoint = on_endpoint};
-	const struct config *c = &a->config;
-	struct once_client_config config = {
-		.endpoints = (const char *const *)c->endpoints,
-		.n_endpoints = c->n_endpoints,
-		.cacert = c->cacert,
-		.cert = c->cert,
-		.key_file = c->key_file,
-		.user = c->user,
-		.password = c->password,
-		.allow_plaintext = c->allow_plaintext,
-		.prefer_leader = true,
-		.connect_timeout_ns = c->timing.request_timeout_ns,
-		.request_timeout_ns = c->timing.request_timeout_ns,
-	};
+	struct once_client_config config = client_config(&a->config);
 	const char *message = "";
 	int r = once_client_new(&a->client, a->loop, &config, &listener, a, &message);
 

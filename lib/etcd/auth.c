@@ -38,6 +38,31 @@ void auth_fini(struct auth *auth)
 	(void)wipe(auth->header);
 }
 
+static bool same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+int auth_change(struct auth *auth, const char *user, const char *password)
+{
+	struct auth fresh = {0};
+	if (same(auth->user, user) && (!user || same(auth->password, password ? password : ""))) {
+		return 0;
+	}
+	int r = auth_init(&fresh, user, password);
+	if (r < 0) {
+		auth_fini(&fresh);
+		return r;
+	}
+	free(auth->user);
+	(void)wipe(auth->password);
+	auth->header = wipe(auth->header);
+	auth->user = fresh.user;
+	auth->password = fresh.password;
+	auth->off = false;
+	return 0;
+}
+
 bool auth_ready(const struct auth *auth)
 {
 	return !auth->user || auth->header || auth->off;

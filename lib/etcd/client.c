@@ -358,6 +358,27 @@ void once_client_rotate(struct once_client *client, const char *why)
 	}
 }
 
+int once_client_reload(struct once_client *client, const struct once_client_config *config,
+	const char **ret_message)
+{
+	struct transport_tls tls = {config->cacert, config->cert, config->key_file};
+	const char *ignored;
+	ret_message = ret_message ? ret_message : &ignored;
+	*ret_message = "out of memory";
+	int r = pem_check_files(config, ret_message);
+	r = r ? r : auth_change(&client->auth, config->user, config->password);
+	r = r ? r : client->transport->ops->use(client->transport, &tls);
+	if (r < 0) {
+		return r;
+	}
+	*ret_message = NULL;
+	if (client->gen) {
+		client_retire(
+			client->gen, client->current, "certificates and password are read again");
+	}
+	return 0;
+}
+
 const char *once_client_endpoint(const struct once_client *client)
 {
 	return client->endpoints[client->current].url;

@@ -43,6 +43,7 @@ struct transport_curl {
 	struct transport base; /* first */
 	struct once_loop *loop;
 	char *cacert, *cert, *key_file;
+	unsigned files; /* counts how often these were changed */
 	int64_t connect_timeout_ns;
 	struct list ready; /* exchanges that have something to hand out */
 	struct once_timer *deliver;
@@ -81,6 +82,7 @@ struct transport_exchange {
 	struct list in_gen, in_ready; /* in_gen: also of the spare list */
 	struct lane *lane;
 	CURL *easy;
+	unsigned files; /* which ones it was told */
 	struct curl_slist *headers;
 	struct once_timer *timer;
 	const char *body; /* borrowed */
@@ -536,14 +538,27 @@ static void set_common(const struct transport_curl *transport, struct transport_
 	(void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
 	(void)curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+}
+
+static void set_files(const struct transport_curl *transport, struct transport_exchange *ex)
+{
+	if (ex->files == transport->files) {
+		return;
+	}
+	if (ex->files) {
+		/* There is no other way back to libcurl's own defaults. */
+		curl_easy_reset(ex->easy);
+		set_common(transport, ex);
+	}
+	ex->files = transport->files;
 	if (transport->cacert) {
 		/* Only this CA: libcurl would trust the system's directory beside it. */
-		(void)curl_easy_setopt(easy, CURLOPT_CAINFO, transport->cacert);
-		(void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+		(void)curl_easy_setopt(ex->easy, CURLOPT_CAINFO, transport->cacert);
+		(void)curl_easy_setopt(ex->easy, CURLOPT_CAPATH, NULL);
 	}
 	if (transport->cert) {
-		(void)curl_easy_setopt(easy, CURLOPT_SSLCERT, transport->cert);
-		(void)curl_easy_setopt(easy, CURLOPT_SSLKEY, transport->key_file);
+		(void)curl_easy_setopt(ex->easy, CURLOPT_SSLCERT, transport->cert);
+		(void)curl_easy_setopt(ex->easy, CURLOPT_SSLKEY, transport->key_file);
 	}
 }
 
@@ -597,6 +612,7 @@ static int exchange_prepare(
 			 (int)sizeof(url)) {
 		return r ? r : -EINVAL;
 	}
+	set_files(lane->gen->transport, ex);
 	(void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, lane->gen->tls ? "https" : "http");
 	(void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, lane->gen->tls ? 1L : 0L);
 	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, ex->headers);
@@ -787,19 +803,41 @@ static void tc_free(struct transport *base)
 	curl_global_cleanup();
 }
 
+static int copy(char **ret, const char *text)
+{
+	*ret = text ? strdup(text) : NULL;
+	return text && !*ret ? -ENOMEM : 0;
+}
+
+static int tc_use(struct transport *base, const struct transport_tls *tls)
+{
+	struct transport_curl *transport = (struct transport_curl *)base;
+	char *cacert = NULL, *cert = NULL, *key_file = NULL;
+	if (copy(&cacert, tls->cacert) || copy(&cert, tls->cert) ||
+		copy(&key_file, tls->key_file)) {
+		free(cacert);
+		free(cert);
+		free(key_file);
+		return -ENOMEM;
+	}
+	free(transport->cacert);
+	free(transport->cert);
+	free(transport->key_file);
+	transport->cacert = cacert;
+	transport->cert = cert;
+	transport->key_file = key_file;
+	transport->files++;
+	return 0;
+}
+
 static const struct transport_ops tc_ops = {
 	.free = tc_free,
 	.gen_new = tc_gen_new,
 	.gen_free = tc_gen_free,
 	.start = tc_start,
 	.cancel = tc_cancel,
+	.use = tc_use,
 };
-
-static int copy(char **ret, const char *text)
-{
-	*ret = text ? strdup(text) : NULL;
-	return text && !*ret ? -ENOMEM : 0;
-}
 
 int transport_curl_new(struct transport **ret, struct once_loop *loop,
 	const struct transport_tls *tls, int64_t connect_timeout_ns)
@@ -818,8 +856,7 @@ int transport_curl_new(struct transport **ret, struct once_loop *loop,
 	list_init(&transport->ready);
 	list_init(&transport->spare);
 	transport->deliver = loop->ops->timer_new(loop, on_deliver, transport);
-	if (!transport->deliver || copy(&transport->cacert, tls->cacert) ||
-		copy(&transport->cert, tls->cert) || copy(&transport->key_file, tls->key_file)) {
+	if (!transport->deliver || tc_use(&transport->base, tls) < 0) {
 		tc_free(&transport->base);
 		return -ENOMEM;
 	}

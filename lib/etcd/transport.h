@@ -48,6 +48,10 @@ struct transport_handler {
 	void (*done)(void *userdata, const struct transport_result *result);
 };
 
+struct transport_tls {
+	const char *cacert, *cert, *key_file; /* copied; NULL: the system's CAs, no certificate */
+};
+
 struct transport_ops {
 	/* All generations must be gone. */
 	void (*free)(struct transport *transport);
@@ -60,14 +64,12 @@ struct transport_ops {
 		void *userdata);
 	/* Tells whether some of the body left. */
 	bool (*cancel)(struct transport_exchange *exchange);
+	/* These files for generations that are made from now on. -ENOMEM: nothing changed. */
+	int (*use)(struct transport *transport, const struct transport_tls *tls);
 };
 
 struct transport {
 	const struct transport_ops *ops;
-};
-
-struct transport_tls {
-	const char *cacert, *cert, *key_file; /* copied; NULL: the system's CAs, no certificate */
 };
 
 /* Over libcurl. */

@@ -136,12 +136,18 @@ static void transport_free(struct transport *base)
 	free(base);
 }
 
+static int use(struct transport *base, const struct transport_tls *tls)
+{
+	return 0;
+}
+
 static const struct transport_ops ops = {
 	.free = transport_free,
 	.gen_new = gen_new,
 	.gen_free = gen_free,
 	.start = start,
 	.cancel = cancel,
+	.use = use,
 };
 
 struct transport_fake *fake_transport_new(struct fake_loop *loop)

@@ -218,12 +218,12 @@ class Cluster:
                         self.tls.client_key]
         return command + list(args)
 
-    def etcdctl(self, *args, members=None, check=True, seconds=5):
-        """What etcdctl printed. check=False: None instead of ClusterError when it failed."""
+    def etcdctl(self, *args, members=None, check=True, seconds=5, said=""):
+        """What etcdctl printed, after it was said something. check=False: None instead of ClusterError when it failed."""
         limits = ["--dial-timeout=1s", "--command-timeout=%ds" % max(1, seconds - 1)]
         done = subprocess.run(
             self.etcdctl_command(*limits, *args, members=members), timeout=seconds + 5,
-            env=dict(clean_environment(), ETCDCTL_API="3"), stdin=subprocess.DEVNULL,
+            env=dict(clean_environment(), ETCDCTL_API="3"), input=said,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if done.returncode == 0:
             return done.stdout

@@ -301,6 +301,56 @@ static void test_a_wrong_password_ends_the_calls_that_wait(void **state)
 	rig_fini(&rig);
 }
 
+static void test_what_is_reloaded_is_for_what_comes(void **state)
+{
+	struct once_client_config config = {.user = "u", .password = "changed"};
+	struct transport_exchange *before, *login;
+	struct rig rig;
+	rig_init(&rig, 2, "u");
+	(void)rig_put(&rig, 0);
+	rig_settle(&rig);
+	fake_answer(rig_pending(&rig, LOGIN), 200, TOKEN_OK);
+	rig_settle(&rig);
+	before = rig_pending(&rig, PUT);
+	assert_int_equal(once_client_reload(rig.client, &config, NULL), 0);
+	(void)rig_put(&rig, 0);
+	rig_settle(&rig);
+	login = rig_pending(&rig, LOGIN);
+	assert_non_null(strstr(login->body, "changed"));
+	assert_string_equal(login->gen->url, before->gen->url);
+	assert_ptr_not_equal(login->gen, before->gen);
+	fake_answer(login, 200, TOKEN_OK);
+	fake_answer(before, 200, RIG_PUT_OK);
+	assert_int_equal(rig.n_done, 1);
+	assert_int_equal(rig.outcome, ONCE_APPLIED);
+	rig_settle(&rig);
+	fake_answer(rig_pending(&rig, PUT), 200, RIG_PUT_OK);
+	assert_int_equal(rig.n_done, 2);
+
+	/* the same again: the token is still good */
+	assert_int_equal(once_client_reload(rig.client, &config, NULL), 0);
+	(void)rig_put(&rig, 0);
+	rig_settle(&rig);
+	assert_null(fake_pending(rig.transport, LOGIN));
+	fake_answer(rig_pending(&rig, PUT), 200, RIG_PUT_OK);
+	rig_fini(&rig);
+}
+
+static void test_what_cannot_be_reloaded_changes_nothing(void **state)
+{
+	struct once_client_config config = {
+		.user = "u", .password = "changed", .cacert = "/nowhere/ca.pem"};
+	const char *message = NULL;
+	struct rig rig;
+	rig_init(&rig, 1, "u");
+	assert_int_equal(once_client_reload(rig.client, &config, &message), -ENOENT);
+	assert_non_null(strstr(message, "/nowhere/ca.pem"));
+	(void)rig_put(&rig, 0);
+	rig_settle(&rig);
+	assert_non_null(strstr(rig_pending(&rig, LOGIN)->body, "secret"));
+	rig_fini(&rig);
+}
+
 static void test_a_login_without_answer_does_not_hold_a_call_longer(void **state)
 {
 	struct rig rig;
@@ -516,6 +566,8 @@ int main(void)
 		cmocka_unit_test(test_a_refused_token_is_renewed_once),
 		cmocka_unit_test(test_a_late_refusal_of_the_old_token_spares_the_new_one),
 		cmocka_unit_test(test_a_wrong_password_ends_the_calls_that_wait),
+		cmocka_unit_test(test_what_is_reloaded_is_for_what_comes),
+		cmocka_unit_test(test_what_cannot_be_reloaded_changes_nothing),
 		cmocka_unit_test(test_a_login_without_answer_does_not_hold_a_call_longer),
 		cmocka_unit_test(test_cancelled_or_freed_at_every_await),
 		cmocka_unit_test(test_freeing_the_client_while_others_are_cut),

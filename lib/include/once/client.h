@@ -78,6 +78,13 @@ struct once_client *once_client_free(struct once_client *client);
  * instance, its beats are not answered). Calls in flight end as unknown with -ECONNRESET. */
 void once_client_rotate(struct once_client *client, const char *why);
 
+/* Reads the files of config again and takes its user and password: certificates that were renewed, a
+ * password that was changed. Of config cacert, cert, key_file, user and password count. Calls in flight end
+ * by themselves on the old connections, new ones go to the same endpoint over new ones; watches move and
+ * miss nothing. Errors and *ret_message as those of once_client_new(): then nothing has changed. Since 0.1. */
+int once_client_reload(
+	struct once_client *client, const struct once_client_config *config, const char **ret_message);
+
 /* The endpoint the control lane uses or will use next. Never NULL. */
 const char *once_client_endpoint(const struct once_client *client);
 
