@@ -33,7 +33,7 @@ LAYERS = [
     (r"lib/include/once/.*\.h", PURE, r"once/"),
     (r"lib/base/.*", LIBC, r"base/|once/"),
     (r"lib/core/.*", PURE, r"base/|core/|once/time\.h"),
-    (r"lib/etcd/transport-curl\.c", LIBC, r"base/|etcd/|once/|curl/curl\.h"),
+    (r"lib/etcd/(transport-curl\.c|curl(-[a-z]+)?\.[ch])", LIBC, r"base/|etcd/|once/|curl/curl\.h"),
     (r"lib/etcd/loop-ev\.c", LIBC, r"base/|etcd/|once/|ev\.h"),
     (r"lib/etcd/codec[a-z-]*\.[ch]", LIBC, r"base/|etcd/|once/|cjson/cJSON\.h"),
     (r"lib/etcd/pem\.c", LIBC, r"base/|etcd/|once/|openssl/"),

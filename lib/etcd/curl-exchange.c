@@ -1,0 +1,363 @@
+/* One request over libcurl and its answer: options, bytes in and out, what its end means.
+ *
+ * The body is handed out by a read function and cannot be rewound once its first byte was: libcurl would
+ * silently repeat a POST whose connection died without an answer. It fails with CURLE_SEND_FAIL_REWIND
+ * instead. The same flag tells "never sent" from "may have happened". */
+#include "etcd/curl.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	SPARE_MAX = 4,		 /* exchanges kept for reuse: an easy handle costs 10 us to set up */
+	REFUSAL_MAX = 64 * 1024, /* body of a stream that was refused */
+};
+
+static size_t on_read(char *out, size_t size, size_t n, void *userdata)
+{
+	struct transport_exchange *ex = userdata;
+	size_t room = size * n, rest = ex->size - ex->offset;
+	size_t take = room < rest ? room : rest;
+	if (take) {
+		memcpy(out, ex->body + ex->offset, take);
+	}
+	ex->offset += take;
+	return take;
+}
+
+static int on_seek(void *userdata, curl_off_t offset, int origin)
+{
+	struct transport_exchange *ex = userdata;
+	return ex->offset || offset || origin != SEEK_SET ? CURL_SEEKFUNC_FAIL : CURL_SEEKFUNC_OK;
+}
+
+void exchange_make_ready(struct transport_exchange *ex)
+{
+	if (list_empty(&ex->in_ready)) {
+		list_append(&ex->lane->gen->transport->ready, &ex->in_ready);
+	}
+}
+
+static size_t on_write(char *data, size_t size, size_t n, void *userdata)
+{
+	struct transport_exchange *ex = userdata;
+	if (!ex->result.status) {
+		long status = 0;
+		(void)curl_easy_getinfo(ex->easy, CURLINFO_RESPONSE_CODE, &status);
+		ex->result.status = (int)status;
+		if (ex->stream && status != 200) {
+			ex->stream = false;
+			ex->in.max = REFUSAL_MAX;
+		}
+	}
+	if (buf_append(&ex->in, data, size * n) < 0) {
+		return 0;
+	}
+	if (ex->stream) {
+		exchange_make_ready(ex);
+	}
+	return size * n;
+}
+
+void exchange_destroy(struct transport_curl *transport, struct transport_exchange *ex)
+{
+	transport->loop->ops->timer_free(ex->timer);
+	curl_easy_cleanup(ex->easy);
+	free(ex);
+}
+
+void exchange_free(struct transport_exchange *ex)
+{
+	struct transport_curl *transport = ex->lane->gen->transport;
+	lane_detach(ex);
+	transport->loop->ops->timer_set(ex->timer, -1);
+	curl_slist_free_all(ex->headers);
+	ex->headers = NULL;
+	buf_fini(&ex->in);
+	list_remove(&ex->in_ready);
+	list_remove(&ex->in_gen);
+	if (transport->n_spare < SPARE_MAX) {
+		list_append(&transport->spare, &ex->in_gen);
+		transport->n_spare++;
+		return;
+	}
+	exchange_destroy(transport, ex);
+}
+
+/* Hands out the result; the last touch. */
+static void exchange_done(struct transport_exchange *ex)
+{
+	const struct transport_handler *handler = ex->handler;
+	void *userdata = ex->userdata;
+	struct transport_result result = ex->result;
+	struct buf in = ex->in;
+	char message[CURL_ERROR_SIZE];
+	(void)snprintf(message, sizeof(message), "%s", ex->message);
+	buf_init(&ex->in, 0);
+	exchange_free(ex);
+	result.message = message;
+	result.body = buf_text(&in);
+	result.size = in.size;
+	handler->done(userdata, &result);
+	buf_fini(&in);
+}
+
+static void exchange_data(struct transport_exchange *ex)
+{
+	struct transport_curl *transport = ex->lane->gen->transport;
+	struct buf in = ex->in;
+	buf_init(&ex->in, in.max);
+	if (ex->ended) {
+		exchange_make_ready(ex);
+		transport->loop->ops->timer_set(transport->deliver, 0);
+	}
+	ex->handler->data(ex->userdata, buf_text(&in), in.size);
+	buf_fini(&in);
+}
+
+void exchange_deliver(struct transport_curl *transport)
+{
+	if (list_empty(&transport->ready)) {
+		return;
+	}
+	struct transport_exchange *ex =
+		list_first(&transport->ready, struct transport_exchange, in_ready);
+	list_remove(&ex->in_ready);
+	if (!list_empty(&transport->ready)) {
+		transport->loop->ops->timer_set(transport->deliver, 0);
+	}
+	if (ex->stream && ex->in.size) {
+		exchange_data(ex);
+	} else {
+		exchange_done(ex);
+	}
+}
+
+static int map_code(CURLcode code, bool sent)
+{
+	switch (code) {
+	case CURLE_OK:
+		return 0;
+	case CURLE_OUT_OF_MEMORY:
+		return -ENOMEM;
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_CONNECT:
+		return -EHOSTUNREACH;
+	case CURLE_SSL_CONNECT_ERROR: /* also a peer that dies in the handshake; see exchange_end_with() */
+		return -EHOSTUNREACH;
+	case CURLE_OPERATION_TIMEDOUT:
+		return sent ? -ETIMEDOUT : -EHOSTUNREACH;
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+	case CURLE_USE_SSL_FAILED:
+		return -EKEYREJECTED;
+	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: not HTTP at all */
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_WRITE_ERROR: /* our own cap */
+	case CURLE_BAD_CONTENT_ENCODING:
+		return -EBADMSG;
+	default:
+		return sent ? -ECONNRESET : -EHOSTUNREACH;
+	}
+}
+
+/* Under TLS 1.3 a server refuses a client's certificate after the handshake, when the request may
+ * be under way; OpenSSL's text is all that tells. */
+static bool is_tls_alert(const char *message)
+{
+	return strstr(message, "alert") &&
+	       (strstr(message, "certificate") || strstr(message, "unknown ca") ||
+		       strstr(message, "access denied"));
+}
+
+/* A server that refuses a certificate may close so fast that its alert is lost; then only the
+ * moment tells: connected, nothing sent. */
+static bool maybe_certificate(const struct transport_exchange *ex, CURLcode code)
+{
+	return ex->lane->gen->tls && !ex->result.sent &&
+	       (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_HTTP2 ||
+		       code == CURLE_GOT_NOTHING);
+}
+
+void exchange_end_with(struct transport_exchange *ex, CURLcode code)
+{
+	struct transport_result *result = &ex->result;
+	long number = 0;
+	result->sent = ex->offset > 0;
+	result->error = map_code(code, result->sent);
+	(void)curl_easy_getinfo(ex->easy, CURLINFO_RESPONSE_CODE, &number);
+	result->status = (int)number;
+	number = 0;
+	(void)curl_easy_getinfo(ex->easy, CURLINFO_HTTP_VERSION, &number);
+	result->http_version = number == CURL_HTTP_VERSION_2_0	 ? 20
+			       : number == CURL_HTTP_VERSION_1_1 ? 11
+								 : 0;
+	if (code != CURLE_OK && !ex->message[0]) {
+		(void)snprintf(ex->message, sizeof(ex->message), "%s", curl_easy_strerror(code));
+	}
+	if (code == CURLE_WRITE_ERROR) {
+		(void)snprintf(ex->message, sizeof(ex->message),
+			"the answer is larger than %zu bytes", ex->in.max);
+	}
+	if (code != CURLE_OK && is_tls_alert(ex->message)) {
+		result->sent = false;
+		result->error = -EKEYREJECTED;
+	} else if (code == CURLE_SSL_CONNECT_ERROR && strstr(ex->message, "wrong version number")) {
+		result->error = -EKEYREJECTED;
+	}
+	if (maybe_certificate(ex, code)) {
+		size_t n = strlen(ex->message);
+		(void)snprintf(ex->message + n, sizeof(ex->message) - n,
+			" (does the server accept this certificate?)");
+	}
+	result->connected = result->sent && result->error != -EKEYREJECTED;
+	ex->ended = true;
+	lane_detach(ex);
+	exchange_make_ready(ex);
+}
+
+static void on_deadline(void *userdata)
+{
+	struct transport_exchange *ex = userdata;
+	if (!ex->ended) {
+		ex->result.sent = ex->offset > 0;
+		ex->result.connected = ex->result.sent;
+		ex->result.error = ex->result.sent ? -ETIMEDOUT : -EHOSTUNREACH;
+		(void)snprintf(ex->message, sizeof(ex->message), "%s",
+			ex->result.sent ? "no answer in time" : "not connected in time");
+	}
+	ex->stream = false;
+	exchange_done(ex);
+}
+
+/* What is the same for every exchange of a transport; see curl_easy_setopt(3) for each. */
+static void set_common(const struct transport_curl *transport, struct transport_exchange *ex)
+{
+	CURL *easy = ex->easy;
+	(void)curl_easy_setopt(easy, CURLOPT_PRIVATE, (char *)ex);
+	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, ex->message);
+	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* not the environment's */
+	(void)curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	(void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	(void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+	(void)curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+	(void)curl_easy_setopt(easy, CURLOPT_READDATA, ex);
+	(void)curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
+	(void)curl_easy_setopt(easy, CURLOPT_SEEKDATA, ex);
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_write);
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, ex);
+	lane_set_sockets(easy);
+	(void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+		(long)(transport->connect_timeout_ns / ONCE_NSEC_PER_MSEC));
+	(void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	(void)curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+}
+
+static void set_files(const struct transport_curl *transport, struct transport_exchange *ex)
+{
+	if (ex->files == transport->files) {
+		return;
+	}
+	if (ex->files) {
+		/* There is no other way back to libcurl's own defaults. */
+		curl_easy_reset(ex->easy);
+		set_common(transport, ex);
+	}
+	ex->files = transport->files;
+	if (transport->cacert) {
+		/* Only this CA: libcurl would trust the system's directory beside it. */
+		(void)curl_easy_setopt(ex->easy, CURLOPT_CAINFO, transport->cacert);
+		(void)curl_easy_setopt(ex->easy, CURLOPT_CAPATH, NULL);
+	}
+	if (transport->cert) {
+		(void)curl_easy_setopt(ex->easy, CURLOPT_SSLCERT, transport->cert);
+		(void)curl_easy_setopt(ex->easy, CURLOPT_SSLKEY, transport->key_file);
+	}
+}
+
+struct transport_exchange *exchange_new(struct transport_curl *transport)
+{
+	if (!list_empty(&transport->spare)) {
+		struct transport_exchange *ex =
+			list_first(&transport->spare, struct transport_exchange, in_gen);
+		list_remove(&ex->in_gen);
+		transport->n_spare--;
+		return ex;
+	}
+	struct transport_exchange *ex = calloc(1, sizeof(*ex));
+	if (!ex) {
+		return NULL;
+	}
+	ex->timer = transport->loop->ops->timer_new(transport->loop, on_deadline, ex);
+	ex->easy = ex->timer ? curl_easy_init() : NULL;
+	if (!ex->easy) {
+		transport->loop->ops->timer_free(ex->timer);
+		free(ex);
+		return NULL;
+	}
+	list_init(&ex->in_gen);
+	list_init(&ex->in_ready);
+	set_common(transport, ex);
+	return ex;
+}
+
+static int add_header(struct transport_exchange *ex, const char *header)
+{
+	struct curl_slist *grown = curl_slist_append(ex->headers, header);
+	if (!grown) {
+		return -ENOMEM;
+	}
+	ex->headers = grown;
+	return 0;
+}
+
+int exchange_prepare(
+	struct transport_exchange *ex, struct lane *lane, const struct transport_request *request)
+{
+	char url[512];
+	CURL *easy = ex->easy;
+	int r = add_header(ex, "Content-Type: application/json");
+	r = r ? r : add_header(ex, "Expect:");
+	for (const char *const *h = request->headers; !r && h && *h; h++) {
+		r = add_header(ex, *h);
+	}
+	if (r || snprintf(url, sizeof(url), "%s%s", lane->gen->url, request->path) >=
+			 (int)sizeof(url)) {
+		return r ? r : -EINVAL;
+	}
+	set_files(lane->gen->transport, ex);
+	(void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, lane->gen->tls ? "https" : "http");
+	(void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, lane->gen->tls ? 1L : 0L);
+	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, ex->headers);
+	(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->size);
+	(void)curl_easy_setopt(
+		easy, CURLOPT_BUFFERSIZE, lane->which == TRANSPORT_BULK ? 64L * 1024 : 16L * 1024);
+	(void)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE,
+		lane->which == TRANSPORT_BULK ? 64L * 1024 : 16L * 1024);
+	(void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, lane);
+	(void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, lane);
+	return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK ? 0 : -ENOMEM;
+}
+
+int exchange_add(struct transport_exchange *ex)
+{
+	int r = lane_open(ex->lane);
+	if (r < 0) {
+		return r;
+	}
+	(void)curl_easy_setopt(ex->easy, CURLOPT_RESOLVE, ex->lane->gen->answer);
+	if (curl_multi_add_handle(ex->lane->multi, ex->easy) != CURLM_OK) {
+		return -ENOMEM;
+	}
+	ex->added = true;
+	return 0;
+}
