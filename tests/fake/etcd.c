@@ -455,8 +455,17 @@ static struct transport_exchange *oldest(struct transport_fake *client)
 	return NULL;
 }
 
+/* What counts against the quota. */
+static bool takes_space(const struct transport_exchange *ex)
+{
+	return strcmp(ex->path, "/v3/lease/grant") == 0 ||
+	       (strcmp(ex->path, "/v3/kv/txn") == 0 && strstr(ex->body, "request_put"));
+}
+
 bool fake_etcd_serve(struct fake_etcd *e, struct transport_fake *client, enum fake_fate fate)
 {
+	static const char no_space[] = "{\"error\":\"x\",\"message\":\"etcdserver: mvcc: database "
+				       "space exceeded\",\"code\":8}";
 	struct transport_exchange *ex = oldest(client);
 	struct buf out;
 	int status;
@@ -476,7 +485,9 @@ bool fake_etcd_serve(struct fake_etcd *e, struct transport_fake *client, enum fa
 	}
 	buf_init(&out, 1 << 24);
 	status = apply(e, ex->path, ex->body, &out);
-	if (fate == FATE_ANSWERED)
+	if (fate == FATE_OVER_QUOTA && takes_space(ex))
+		fake_answer(ex, 429, no_space);
+	else if (fate == FATE_ANSWERED || fate == FATE_OVER_QUOTA)
 		fake_answer(ex, status, buf_text(&out));
 	else
 		fake_fail(ex, -ECONNRESET, true, true);

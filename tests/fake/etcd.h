@@ -1,6 +1,7 @@
 /* A little etcd behind the fake transport: one store with revisions, leases and watches, in virtual
  * time. Any number of transports may be its clients. What becomes of a request is said by the test:
- * answered, its answer lost, itself lost, or delivered late, after the client has given up. */
+ * answered, its answer lost, itself lost, delivered late, after the client has given up, or made and
+ * said to be refused. */
 #ifndef FAKE_ETCD_H
 #define FAKE_ETCD_H
 
@@ -30,6 +31,7 @@ enum fake_fate {
 	FATE_REQUEST_LOST,
 	FATE_LATE,	  /* the client hears of a broken connection; the request arrives later */
 	FATE_UNREACHABLE, /* never sent */
+	FATE_OVER_QUOTA,  /* a write is made, and answered as those that NOSPACE refuses */
 	FATES,
 };
 

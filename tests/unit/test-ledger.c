@@ -253,6 +253,20 @@ static void a_refusal_after_an_unknown_stays_unknown(void **state)
 	end_world(&w);
 }
 
+static void a_write_that_passes_the_quota_is_made(void **state)
+{
+	struct world w;
+
+	begin_world(&w);
+	start_begin(&w, &begun);
+	serve(&w, FATE_OVER_QUOTA);
+	assert_int_equal(w.n_done, 0);
+	serve_all(&w);
+	check(&w, ONCE_LEDGER_DONE, ONCE_APPLIED);
+	assert_int_equal(fake_etcd_get(w.etcd, KEY)->version, 1);
+	end_world(&w);
+}
+
 static void an_operation_can_be_dropped_at_any_moment(void **state)
 {
 	struct world w;
@@ -685,6 +699,7 @@ int main(void)
 		cmocka_unit_test(a_begin_applied_before_the_term_ended_is_known),
 		cmocka_unit_test(nobody_answers),
 		cmocka_unit_test(a_refusal_after_an_unknown_stays_unknown),
+		cmocka_unit_test(a_write_that_passes_the_quota_is_made),
 		cmocka_unit_test(an_operation_can_be_dropped_at_any_moment),
 		cmocka_unit_test(what_goes_with_a_begin),
 		cmocka_unit_test(the_end_is_guarded_by_the_record_alone),
