@@ -62,10 +62,10 @@ else
 		--lifejob $(BUILD)/tests/integration/lifejob $(if $(KEEP),--keep)
 endif
 
-bench:  ## measure against etcdctl and write docs/benchmarks.md; RUNS=5, CHECK=1 compares with the aims
-	@tools/deps.sh build demo
+bench:  ## measure and write docs/benchmarks.md; PART=failover|writers|rtt|bulk, RUNS=5, CHECK=1 compares with the aims
+	@tools/deps.sh build demo bench
 	@$(MAKE) --no-print-directory build
-	@$(PYTHON) tests/bench/bench.py --onced $(BUILD)/daemon/onced --runs $(RUNS) $(if $(CHECK),--check)
+	@$(PYTHON) tests/bench/bench.py --onced $(BUILD)/daemon/onced --runs $(RUNS) $(if $(CHECK),--check) $(addprefix --part ,$(PART))
 
 torture:  ## real daemons, real etcd, random faults, a judge; MINUTES=10 SEED=... ETCD=3.4|3.5|mixed TLS=yes|no AUTH=yes NODES=3
 	@tools/deps.sh build test

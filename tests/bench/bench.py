@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Measures onced beside etcdctl on one etcd, in one run, and writes docs/benchmarks.md.
+"""Measures onced and its tools, and writes docs/benchmarks.md.
 
-One etcd with TLS; everything runs inside network namespaces of its own, on its loopback, except for
+In parts: failover, beside etcdctl; writers, rtt and bulk, the tools (see these files). failover: one etcd with TLS; everything runs inside network namespaces of its own, on its loopback, except for
 the cuts, where each node has its own namespace. Without root there are no namespaces and no cuts.
 """
 import argparse
@@ -17,16 +17,22 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "tests", "integration"))
 
+import bulk  # noqa: E402
 import failover  # noqa: E402
 import idle  # noqa: E402
 import net as network  # noqa: E402
+import parts  # noqa: E402
 import procs  # noqa: E402
 import report  # noqa: E402
+import rtt  # noqa: E402
+import writers  # noqa: E402
 from candidates import Lock, Onced  # noqa: E402
 from cluster import Cluster, ClusterError  # noqa: E402
+from rig import Rig  # noqa: E402
 
 CLONE_NEWNET = 0x40000000
 CANDIDATES = 4
+TOOLS = {"writers": writers, "rtt": rtt, "bulk": bulk}
 
 
 class Bench:
@@ -140,6 +146,10 @@ def arguments():
     parser.add_argument("--etcd", help="directory of etcd and etcdctl (default: $PATH)")
     parser.add_argument("--members", type=int, default=1, choices=(1, 3))
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--part", choices=parts.ORDER, action="append", help="these parts alone")
+    parser.add_argument("--each", type=float, default=3, help="writers, rtt: seconds of each row")
+    parser.add_argument("--quick", action="store_true", help="bulk: without a million keys")
+    parser.add_argument("--beside", help="what else the machine does meanwhile, to be said in the document")
     parser.add_argument("--seconds", type=float, default=20, help="of rest, per role")
     parser.add_argument("--settle", type=float, default=8, help="seconds before it")
     parser.add_argument("--only", choices=("start", "failover", "idle"), action="append")
@@ -159,10 +169,22 @@ def say(row):
 number = report.number
 
 
-def main():
-    options, host = arguments(), machine()
-    only = options.only or ("start", "failover", "idle")
-    procs.adopt()
+def tools(options, name):
+    """A part of the tools; True: its aims were reached."""
+    directory = tempfile.mkdtemp(prefix="onced-bench-")
+    rig = Rig(options, directory, "%s, %s" % (time.strftime("%Y-%m-%d"), machine()))
+    try:
+        text = TOOLS[name].measure(rig)
+    finally:
+        procs.end_orphans(0)
+        shutil.rmtree(directory, ignore_errors=True)
+    parts.replace(options.output, name, text)
+    print("\n" + text)
+    return not rig.missed
+
+
+def elections(options):
+    host, only = machine(), options.only or ("start", "failover", "idle")
     directory = tempfile.mkdtemp(prefix="onced-bench-")
     bench, rows, idle_rows = Bench(options, directory), [], []
     candidates = [Onced(options.onced, "fast"), Onced(options.onced, "normal"), Lock(2), Lock(10)]
@@ -179,14 +201,24 @@ def main():
         procs.end_orphans(0)
         shutil.rmtree(directory, ignore_errors=True)
     text = document(bench, options, rows, idle_rows, host)
-    with open(options.output, "w") as out:
-        out.write(text)
+    parts.replace(options.output, "failover", text)
     print("\n" + text)
+    aims = report.Aims(rows, idle_rows)
+    good = aims.check(["kill", "stop"] + (["cut"] if bench.net else []))
+    print("\n".join(aims.lines) if options.check else "", end="\n" * bool(options.check))
+    return good
+
+
+def main():
+    options = arguments()
+    procs.adopt()
+    # failover last: it moves into a network namespace
+    wanted = [name for name in parts.ORDER if not options.part or name in options.part]
+    good = [tools(options, name) for name in wanted if name in TOOLS]
+    if "failover" in wanted:
+        good.append(elections(options))
     if options.check:
-        aims = report.Aims(rows, idle_rows)
-        good = aims.check(["kill", "stop"] + (["cut"] if bench.net else []))
-        print("\n".join(aims.lines))
-        sys.exit(0 if good else 1)
+        sys.exit(0 if all(good) else 1)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,206 @@
+"""The bulk tools: filling, reporting, and what a beat feels of it.
+
+etcd-faker beside Go's writer key by key (with $ONCED_PEERS); etcd-reporter beside one curl that fetches
+the same pages over one connection; and a beat's txn, ten times a second on a connection of its own, at
+rest and under each kind of bulk work.
+"""
+import base64
+import http.client
+import json
+import os
+import shutil
+import threading
+import time
+
+import load
+import parts
+import writers
+
+COUNTS = (100000, 1000000)
+PAGE = 1000
+
+
+def fake(bench, cluster, count):
+    # values of about 150 bytes, as in the measurements of others
+    return load.run([bench.faker, "-endpoints", cluster.urls(), "-n", str(count), "-c", "64", "-blob-bytes",
+                     "150"], [m.process for m in cluster.members])
+
+
+def report(bench, cluster, *flags):
+    return load.run([bench.reporter, "-endpoints", cluster.urls(), "-prefix", "/fake/", "-json", *flags],
+                    [m.process for m in cluster.members], sink=os.path.join(bench.directory, "report"))
+
+
+def text64(data):
+    return base64.b64encode(data).decode()
+
+
+def pages(cluster, directory):
+    """A file for curl -K: the requests of a scan in pages, one connection."""
+    host, port = cluster.members[0].endpoint.split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=60)
+    lines, key, revision, more = [], b"/fake/", 0, True
+    while more:
+        body = json.dumps({"key": text64(key), "range_end": text64(b"/fake0"), "limit": PAGE,
+                           "revision": revision})
+        lines += ["next"] * bool(lines) + [
+            'url = "%s/v3/kv/range"' % cluster.members[0].url, 'output = "/dev/null"', "silent",
+            "data = " + json.dumps(body)]
+        connection.request("POST", "/v3/kv/range", body.replace('"limit"', '"keys_only": true, "limit"'))
+        said = json.loads(connection.getresponse().read())
+        revision = revision or int(said["header"]["revision"])
+        key = base64.b64decode(said["kvs"][-1]["key"]) + b"\0"
+        more = said.get("more", False)
+    connection.close()
+    path = os.path.join(directory, "pages")
+    with open(path, "w") as file:
+        file.write("\n".join(lines) + "\n")
+    return path
+
+
+class Beats:
+    """The txn of a beat, ten times a second, and how long each took."""
+
+    PERIOD_S = 0.1
+
+    def __init__(self, cluster):
+        host, port = cluster.members[0].endpoint.split(":")
+        self.connection = http.client.HTTPConnection(host, int(port), timeout=30)
+        key = text64(b"/bench/leader")
+        self._post("/v3/kv/put", {"key": key, "value": text64(b"bench")})
+        said = self._post("/v3/kv/range", {"key": key})
+        self.body = {"compare": [{"key": key, "target": "CREATE", "result": "EQUAL",
+                                  "create_revision": said["kvs"][0]["create_revision"]}],
+                     "success": [{"request_put": {"key": text64(b"/bench/beat"), "value": text64(b"1")}}]}
+        self.took_ms, self.ended = [], threading.Event()
+        self.thread = threading.Thread(target=self._beat)
+        self.thread.start()
+
+    def _post(self, path, body):
+        self.connection.request("POST", path, json.dumps(body))
+        return json.loads(self.connection.getresponse().read())
+
+    def _beat(self):
+        while not self.ended.wait(self.PERIOD_S):
+            start = time.monotonic()
+            if not self._post("/v3/kv/txn", self.body).get("succeeded"):
+                raise RuntimeError("a beat was refused")
+            self.took_ms.append((time.monotonic() - start) * 1e3)
+
+    def end(self):
+        """Its times, sorted."""
+        self.ended.set()
+        self.thread.join(60)
+        self.connection.close()
+        return sorted(self.took_ms)
+
+
+def quantile(values, part):
+    return values[min(len(values) - 1, int(part * len(values)))] if values else float("nan")
+
+
+def beats(bench, found):
+    """At rest, then under each mode, on one cluster."""
+    with bench.cluster("beats", 1) as cluster:
+        seconds = max(10, 4 * bench.seconds)
+        for mode in ("at rest", "individual", "txn", "packed"):
+            probe = Beats(cluster)
+            try:
+                if mode == "at rest":
+                    time.sleep(seconds)
+                else:
+                    load.confirm(bench.oncectl, cluster, mode, bench.ids, bench.directory, seconds=seconds)
+            finally:
+                found[mode] = probe.end()
+            print("beats %-12s p50 %.2f ms, p99 %.2f ms" % (
+                mode, quantile(found[mode], 0.5), quantile(found[mode], 0.99)), flush=True)
+
+
+def one(bench, count, number, add):
+    program = writers.go_writer()
+    with bench.cluster("bulk%d-%d" % (count, number), 1, extra=["--quota-backend-bytes", "8000000000"]) as cluster:
+        done = fake(bench, cluster, count)
+        assert done.code == 0, done.error
+        add("etcd-faker -c 64", count, done)
+        if program and count == COUNTS[0]:
+            peer = writers.go(program, cluster, "put", 64, count, bench.directory, "/go/")
+            add("Go clientv3, key by key, 64 workers", count, peer)
+        for what, flags in (("etcd-reporter", ()), ("etcd-reporter -batch 1000", ("-batch", str(PAGE)))):
+            done = report(bench, cluster, *flags)
+            assert done.code == 0, done.error
+            add(what, count, done)
+        if shutil.which("curl"):
+            done = load.run(["curl", "-K", pages(cluster, bench.directory)], [cluster.members[0].process])
+            assert done.code == 0, done.error
+            add("curl, the same pages of 1,000", count, done)
+
+
+def aims(found, beat):
+    def seconds(what, count=COUNTS[0]):
+        return parts.median([r.seconds for r in found[what, count]]) if (what, count) in found else None
+
+    def over(a, b):
+        return None if a is None or b is None else a / b
+
+    value = over(seconds("Go clientv3, key by key, 64 workers"), seconds("etcd-faker -c 64"))
+    yield "etcd-faker, times Go key by key, 100,000 keys", value, ">= 3", value is None or value >= 3
+    for count in COUNTS:
+        if ("etcd-faker -c 64", count) not in found:
+            continue
+        value = max(r.peak_mb for r in found["etcd-faker -c 64", count])
+        yield "etcd-faker, peak MB, %s keys" % parts.number(count), value, "< 20", value < 20
+        value = max(r.peak_mb for r in found["etcd-reporter", count])
+        yield "etcd-reporter, peak MB, %s keys" % parts.number(count), value, "< 12", value < 12
+        value = over(seconds("etcd-reporter -batch 1000", count), seconds("curl, the same pages of 1,000", count))
+        yield ("etcd-reporter, times curl's time, %s keys" % parts.number(count), value, "<= 1.3",
+               value is None or value <= 1.3)
+    rest = quantile(beat["at rest"], 0.99)
+    for mode in ("individual", "txn", "packed"):
+        value = quantile(beat[mode], 0.99) / rest
+        yield "p99 of a beat under %s, times that at rest" % mode, value, "<= 3", value <= 3
+
+
+def document(bench, found, beat):
+    rows = [(what, parts.number(count), parts.spread([r.seconds for r in runs]),
+             parts.number(count / parts.median([r.seconds for r in runs])),
+             parts.spread([r.cpu_s for r in runs]), parts.spread([r.etcd_cpu_s for r in runs]),
+             parts.spread([r.peak_mb for r in runs])) for (what, count), runs in sorted(
+                 found.items(), key=lambda item: (item[0][1], list(found).index(item[0])))]
+    felt = [(mode, len(times), *("%.2f" % quantile(times, part) for part in (0.5, 0.9, 0.99)))
+            for mode, times in beat.items()]
+    held = [(what, "-", aim, "not measured") if value is None else
+            (what, parts.number(value), aim, "yes" if good else "no")
+            for what, value, aim, good in aims(found, beat)]
+    return """## Filling and reporting
+
+Written by `make bench PART=bulk`, %s; one member, plaintext, a fresh etcd each run, values of about 150
+bytes, %d runs (of a million keys one). Median [min-max]; what runs beside: %s.
+
+%s
+
+What a beat feels: its txn, ten times a second on a connection of its own, while a writer confirms as
+fast as it can on the same host.
+
+%s
+
+%s
+""" % (bench.host, bench.runs, bench.beside, parts.table(
+        ("what", "keys", "s", "keys/s", "client's processor, s", "etcd's, s", "client's peak, MB"), rows),
+       parts.table(("bulk work", "beats", "p50, ms", "p90, ms", "p99, ms"), felt),
+       parts.table(("aim", "measured", "wanted", "reached"), held))
+
+
+def measure(bench):
+    found, beat = {}, {}
+
+    def add(what, count, done):
+        found.setdefault((what, count), []).append(done)
+        print("%-38s %8d keys %8.2f s %6.1f MB" % (what, count, done.seconds, done.peak_mb), flush=True)
+    bench.ids = load.make_ids(os.path.join(bench.directory, "ids"), writers.PACKED_IDS)
+    for number in range(bench.runs):
+        one(bench, COUNTS[0], number, add)
+    if not bench.quick:
+        one(bench, COUNTS[1], 0, add)
+    beats(bench, beat)
+    bench.check(aims(found, beat))
+    return document(bench, found, beat)
