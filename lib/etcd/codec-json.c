@@ -40,14 +40,19 @@ static bool keys_unique(const cJSON *item)
 
 cJSON *json_parse(struct json *json, const char *data, size_t size)
 {
-	cJSON *root;
 	int r = json_check(data, size);
 
 	if (r < 0) {
 		json_fail(json, r);
 		return NULL;
 	}
-	root = cJSON_ParseWithLengthOpts(data, size, NULL, 0);
+	return json_parse_checked(json, data, size);
+}
+
+cJSON *json_parse_checked(struct json *json, const char *data, size_t size)
+{
+	cJSON *root = cJSON_ParseWithLengthOpts(data, size, NULL, 0);
+
 	if (!root) {
 		json_fail(json, -ENOMEM);
 		return NULL;

@@ -91,6 +91,26 @@ static void decode_delete(struct json *json, const cJSON *object, struct once_op
 	ret->count = json_i64(json, object, "deleted");
 }
 
+/* The keys of a range that were not made part of its tree. */
+static void decode_rows(struct json *json, struct json_rows *rows, struct once_op_result *ret)
+{
+	struct once_kv *kvs = arena_array(json->arena, rows->n, sizeof(*kvs));
+
+	if (!kvs) {
+		json_fail(json, -ENOMEM);
+		return;
+	}
+	ret->kvs = kvs;
+	ret->n_kvs = rows->n;
+	for (size_t i = 0; rows->n > 0 && json->error == 0; i++) {
+		cJSON *row = json_next_row(json, rows);
+
+		if (row)
+			json_kv(json, row, &kvs[i]);
+		json_free(row, false);
+	}
+}
+
 /* Behind the op that begins at shape. */
 static const char *skip_op(const char *shape)
 {
@@ -429,7 +449,10 @@ int codec_decode(struct codec_reply *reply, const struct codec_request *request,
 	struct json json = {.arena = &reply->arena};
 	bool stream = request->kind == CODEC_LEASE_KEEPALIVE;
 	bool secret = request->kind == CODEC_AUTHENTICATE;
-	cJSON *root = json_parse(&json, body, size);
+	struct json_rows rows = {0};
+	cJSON *root = request->kind == CODEC_RANGE && http_status == 200
+			      ? json_parse_rows(&json, body, size, "kvs", &rows)
+			      : json_parse(&json, body, size);
 	struct codec_error error;
 	int r;
 
@@ -447,6 +470,8 @@ int codec_decode(struct codec_reply *reply, const struct codec_request *request,
 	else
 		decode_answer(
 			&json, stream ? json_object(&json, root, "result") : root, request, reply);
+	if (rows.n > 0 && json.error == 0)
+		decode_rows(&json, &rows, &reply->response.op);
 	json_free(root, secret);
 	if (json.error < 0)
 		return reject(reply, json.error, http_status, body, size);

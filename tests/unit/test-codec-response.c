@@ -151,6 +151,46 @@ static void test_range(void **state)
 	}
 }
 
+/* The keys are read one at a time, out of the text: nothing in it may mislead. */
+static void test_range_written_strangely(void **state)
+{
+	static const char *const bodies[] = {
+		" {\"x\":[{\"kvs\":[1]},\"\\\"kvs\\\":[{\"],\"y\":{\"kvs\":[{}]},\n" H34
+		",\"n\":-1.5e3,\"t\":true , \"kvs\" : [ {\"key\":\"YQ==\",\"z\":\"]},{\\\\\"} , "
+		"{\"key\" "
+		": \"Yg==\",\"value\":\"Yw==\" , \"z\":[[],{}]}\t] , \"count\":\"2\"} ",
+		"{\"kvs\":[{\"key\":\"YQ==\"},{\"key\":\"Yg==\",\"value\":\"Yw==\"}]," H34
+		",\"count\":\"2\"}",
+		"{\"\\u006bvs\":[{\"key\":\"YQ==\"},{\"key\":\"Yg==\",\"value\":\"Yw==\"}]," H34
+		",\"count\":\"2\"}",
+	};
+	static const char *const rejected[] = {
+		"{" H34 ",\"kvs\":[{\"key\":\"YQ==\"},1]}",
+		"{" H34 ",\"kvs\":[{\"key\":\"YQ==\"},null]}",
+		"{" H34 ",\"kvs\":[{\"key\":\"YQ==\"},[]]}",
+		"{" H34 ",\"kvs\":[{\"key\":\"YQ==\",\"key\":\"YQ==\"}]}",
+		"{" H34 ",\"kvs\":[{\"key\":\"YQ==\"}],\"kvs\":[]}",
+		"{" H34 ",\"kvs\":[{\"key\":\"Y\"}]}",
+		"{" H34 ",\"kvs\":{\"key\":\"YQ==\"}}",
+		"{\"kvs\":[{\"key\":\"YQ==\"}]}",
+		"[{\"kvs\":[{\"key\":\"YQ==\"}]}]",
+		"7",
+	};
+
+	encode_op(ONCE_OP_RANGE);
+	for (size_t i = 0; i < LENGTH(bodies); i++) {
+		assert_int_equal(decode(200, bodies[i]), 0);
+		check_header();
+		assert_int_equal(response.op.n_kvs, 2);
+		assert_int_equal(response.op.count, 2);
+		check_text(response.op.kvs[0].key, "a");
+		check_text(response.op.kvs[1].key, "b");
+		check_text(response.op.kvs[1].value, "c");
+	}
+	for (size_t i = 0; i < LENGTH(rejected); i++)
+		check_rejected(rejected[i]);
+}
+
 static void test_range_that_found_nothing(void **state)
 {
 	encode_op(ONCE_OP_RANGE);
@@ -181,7 +221,7 @@ static void test_txn_that_succeeded(void **state)
 {
 	encode_txn("pr", "r");
 	assert_int_equal(decode(200, "{" H34 ",\"succeeded\":true,\"responses\":[{\"response_put\":"
-					     "{\"header\":{\"revision\":\"10\"}}},"
+				     "{\"header\":{\"revision\":\"10\"}}},"
 				     "{\"response_range\":{\"header\":{\"revision\":\"10\"},"
 				     "\"kvs\":[{\"key\":\"aw==\"}],"
 				     "\"count\":\"1\"}}]}"),
@@ -235,7 +275,7 @@ static void test_nested_txn(void **state)
 
 	assert_int_equal(codec_encode_txn(&request, &txn), 0);
 	assert_int_equal(decode(200, "{" H34 ",\"succeeded\":true,\"responses\":[{\"response_txn\":"
-					     "{\"header\":{},\"responses\":[{"
+				     "{\"header\":{},\"responses\":[{"
 				     "\"response_range\":{\"count\":\"3\"}}]}},{\"response_range\":"
 				     "{\"count\":\"4\"}}]}"),
 		0);
@@ -244,7 +284,7 @@ static void test_nested_txn(void **state)
 	assert_int_equal(response.op.results[0].results[0].count, 3);
 	assert_int_equal(response.op.results[1].count, 4);
 	assert_int_equal(decode(200, "{" H34 ",\"responses\":[{\"response_txn\":{\"succeeded\":"
-					     "true,\"responses\":[{\"response_put\":"
+				     "true,\"responses\":[{\"response_put\":"
 				     "{}}]}}]}"),
 		0);
 	assert_true(response.op.results[0].succeeded);
@@ -266,14 +306,14 @@ static void test_txn_of_another_shape_is_rejected(void **state)
 		",\"succeeded\":true,\"responses\":[{\"response_put\":{}},{\"response_put\":{}},"
 		"{\"response_put\":{}}]}");
 	check_rejected("{" H34 ",\"succeeded\":true,\"responses\":[{\"response_put\":{}},{"
-			       "\"response_range\":{}}]}");
+		       "\"response_range\":{}}]}");
 	check_rejected("{" H34 ",\"responses\":[{\"response_put\":{}}]}");
 	check_rejected("{" H34 ",\"responses\":[{}]}");
 	check_rejected("{" H34 ",\"responses\":[null]}");
 	check_rejected("{" H34 ",\"responses\":[1]}");
 	check_rejected("{" H34 ",\"responses\":{}}");
 	check_rejected("{" H34 ",\"succeeded\":\"true\",\"responses\":[{\"response_put\":{}},{"
-			       "\"response_put\":{}}]}");
+		       "\"response_put\":{}}]}");
 	check_rejected("{" H34 ",\"succeeded\":1}");
 }
 
@@ -407,7 +447,7 @@ static void test_status(void **state)
 {
 	codec_encode_status(&request);
 	assert_int_equal(decode(200, "{" H34 ",\"version\":\"3.4.23\",\"dbSize\":\"36864\","
-					     "\"leader\":\"447728115104063408\","
+				     "\"leader\":\"447728115104063408\","
 				     "\"raftIndex\":\"44\",\"raftTerm\":\"2\",\"raftAppliedIndex\":"
 				     "\"43\",\"dbSizeInUse\":\"36863\"}"),
 		0);
@@ -421,7 +461,7 @@ static void test_status(void **state)
 	assert_int_equal(response.n_errors, 0);
 	assert_false(response.is_learner);
 	assert_int_equal(decode(200, "{" H35 ", \"version\":\"3.5.16\", \"isLearner\":true, "
-					     "\"errors\":[\"etcdserver: no leader\", "
+				     "\"errors\":[\"etcdserver: no leader\", "
 				     "\"memberID:447728115104063408 alarm:NOSPACE \"]}"),
 		0);
 	assert_int_equal(response.leader, 0);
@@ -617,6 +657,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_put),
 		TEST(test_range),
+		TEST(test_range_written_strangely),
 		TEST(test_range_that_found_nothing),
 		TEST(test_delete),
 		TEST(test_txn_that_succeeded),

@@ -12,7 +12,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PREFIX_MAX = 1024, OVER_MAX = 10, TRIES_MAX = 20, KEY_MAX = 1 << 21 };
+enum {
+	PREFIX_MAX = 1024,
+	OVER_MAX = 10,
+	TRIES_MAX = 20,
+	KEY_MAX = 1 << 21,
+	PAGE_FIRST = 100,
+	PAGE_MAX = 1000,
+	PAGE_BYTES = 192 * 1024, /* of keys and values; as JSON and decoded it is four times that */
+};
 
 struct reporter {
 	struct ctl ctl;
@@ -22,10 +30,26 @@ struct reporter {
 	struct progress progress;
 	int64_t revision, count; /* of the first page */
 	struct buf next;	 /* the key behind the last one read */
-	bool done;
+	int64_t page;		 /* keys in a page */
+	bool done, resized;
 	int error, tries, over;
 	char message[256];
 };
+
+/* Pages of keys are small when values are large: memory is bounded by bytes, not by keys. True: the
+ * next pages should be of another size. */
+static bool resize(struct reporter *r)
+{
+	const struct stats *s = &r->stats;
+	int64_t each = (int64_t)((s->key_bytes + s->value_bytes) / s->keys) + 1,
+		page = PAGE_BYTES / each;
+
+	page = page < 1 ? 1 : page > PAGE_MAX ? PAGE_MAX : page;
+	if (r->batch || (page < 2 * r->page && r->page < 2 * page))
+		return false;
+	r->page = page;
+	return true;
+}
 
 static int on_rows(void *userdata, const struct once_response *page)
 {
@@ -44,7 +68,10 @@ static int on_rows(void *userdata, const struct once_response *page)
 	(void)buf_putc(&r->next, '\0');
 	r->tries = 0;
 	progress_show(&r->progress, r->stats.keys, NULL);
-	return buf_error(&r->next);
+	if (buf_error(&r->next))
+		return buf_error(&r->next);
+	r->resized = page->op.more && resize(r);
+	return r->resized ? -ECANCELED : 0;
 }
 
 static void on_done(void *userdata, const struct once_response *response)
@@ -62,6 +89,7 @@ static void begin(struct reporter *r)
 {
 	stats_init(&r->stats, strlen(r->prefix), (size_t)r->top, (size_t)r->depth);
 	r->revision = r->count = 0;
+	r->page = r->batch ? r->batch : PAGE_FIRST;
 	buf_reset(&r->next);
 }
 
@@ -80,8 +108,8 @@ static void scan(struct reporter *r)
 	struct once_call *call = NULL;
 	int code;
 
-	r->done = false;
-	code = once_range_pages(r->ctl.client, &call, &options, &op, r->batch, on_rows, on_done, r);
+	r->done = r->resized = false;
+	code = once_range_pages(r->ctl.client, &call, &options, &op, r->page, on_rows, on_done, r);
 	if (code < 0) {
 		r->error = code;
 		return;
@@ -101,6 +129,8 @@ static bool again(struct reporter *r)
 {
 	bool never = false;
 
+	if (r->resized)
+		return true;
 	if (r->error == -ESTALE && r->over++ < OVER_MAX) {
 		progress_end(&r->progress);
 		fprintf(stderr, "%s: revision %lld was compacted after %llu keys; starting over\n",
@@ -148,7 +178,8 @@ static int parse(struct reporter *r, int argc, char **argv, bool *ret_done)
 {
 	const struct goflag flags[] = {
 		{"prefix", GOFLAG_TEXT, &r->prefix, 0, 0, "KEY", "what to report on [all keys]"},
-		{"batch", GOFLAG_NUMBER, &r->batch, 1, 100000, "COUNT", "keys in a page [1000]"},
+		{"batch", GOFLAG_NUMBER, &r->batch, 1, 100000, "COUNT",
+			"keys in a page [up to 1000, fewer large ones]"},
 		{"serializable", GOFLAG_BOOL, &r->serializable, 0, 1, NULL,
 			"read without asking the other members"},
 		{"top", GOFLAG_NUMBER, &r->top, 0, TOP_MAX, "COUNT",
@@ -166,7 +197,6 @@ static int parse(struct reporter *r, int argc, char **argv, bool *ret_done)
 	int code;
 
 	r->prefix = "";
-	r->batch = 1000;
 	r->top = 10;
 	r->depth = 2;
 	r->timeout_ns = 10 * ONCE_NSEC_PER_SEC;
