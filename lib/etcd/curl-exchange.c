@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-	SPARE_MAX = 4,		 /* exchanges kept for reuse: an easy handle costs 10 us to set up */
+	SPARE_MAX = 64, /* exchanges kept for reuse: an easy handle costs 10 us to set up */
 	REFUSAL_MAX = 64 * 1024, /* body of a stream that was refused */
 };
 
@@ -342,7 +342,7 @@ int exchange_prepare(
 	(void)curl_easy_setopt(
 		easy, CURLOPT_BUFFERSIZE, lane->which == TRANSPORT_BULK ? 64L * 1024 : 16L * 1024);
 	(void)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE,
-		lane->which == TRANSPORT_BULK ? 64L * 1024 : 16L * 1024);
+		request->size > 16 * 1024 ? 64L * 1024 : 16L * 1024);
 	(void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, lane);
 	(void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, lane);
 	return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK ? 0 : -ENOMEM;

@@ -14,7 +14,7 @@
 enum {
 	STREAMS_MAX = 250,     /* Go's HTTP/2 server takes that many */
 	PLAIN_CONTROL_MAX = 8, /* HTTP/1.1 connections */
-	PLAIN_BULK_MAX = 16,
+	PLAIN_BULK_MAX = 64,
 };
 
 static curl_socket_t on_open(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
@@ -194,7 +194,10 @@ int lane_open(struct lane *lane)
 	(void)curl_multi_setopt(lane->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
 	(void)curl_multi_setopt(lane->multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections);
 	(void)curl_multi_setopt(lane->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)STREAMS_MAX);
-	(void)curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, lane->gen->tls ? 2L : 16L);
+	(void)curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS,
+		lane->gen->tls	   ? 2L
+		: connections > 16 ? connections
+				   : 16L);
 	return 0;
 }
 
