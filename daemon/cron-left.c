@@ -49,7 +49,7 @@ void cron_push_left(
 	(void)snprintf(left->key, sizeof(left->key), "%s", key);
 	left->mod_revision = mod_revision;
 	left->run = *run;
-	left->run.tail = (struct once_bytes){0};
+	left->run.tail = left->run.result = (struct once_bytes){0};
 	while (*end)
 		end = &(*end)->next;
 	*end = left;

@@ -326,7 +326,7 @@ int flow_items_take(struct flow_items *items, const char *name, const struct onc
 		return -ENOMEM;
 	}
 	*copy = *run;
-	copy->tail = (struct once_bytes){0};
+	copy->tail = copy->result = (struct once_bytes){0};
 	once_run_free(item->run);
 	item->run = copy;
 	item->mod_revision = mod_revision;

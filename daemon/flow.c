@@ -192,7 +192,7 @@ static int set_run(struct flow_item *item, const struct once_run *run, int64_t m
 	if (!item->run)
 		return -ENOMEM;
 	*item->run = *run;
-	item->run->tail = (struct once_bytes){0};
+	item->run->tail = item->run->result = (struct once_bytes){0};
 	item->mod_revision = mod_revision;
 	return 0;
 }

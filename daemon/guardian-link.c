@@ -83,7 +83,7 @@ static void arm_for_launch(void *arg)
 	guardian_arm(arg);
 }
 
-static void on_launch(struct guardian *g, size_t size, const int fds[2])
+static void on_launch(struct guardian *g, size_t size, const int fds[LINK_FDS_MAX])
 {
 	struct link_launch *launch = &packet.launch;
 	const char *what = "deadline";
@@ -127,7 +127,7 @@ static size_t smallest(uint32_t type)
 	}
 }
 
-static void dispatch(struct guardian *g, size_t size, const int fds[2])
+static void dispatch(struct guardian *g, size_t size, const int fds[LINK_FDS_MAX])
 {
 	if (size < sizeof(packet.type) || size < smallest(packet.type) ||
 		(packet.type != LINK_LAUNCH && size != smallest(packet.type))) {
@@ -167,7 +167,7 @@ static void dispatch(struct guardian *g, size_t size, const int fds[2])
 void link_serve(struct guardian *g)
 {
 	for (int i = 0; i < PACKETS_PER_PASS && g->link_fd >= 0 && !g->owe_refused; i++) {
-		int fds[2];
+		int fds[LINK_FDS_MAX];
 		ssize_t n = link_receive(g->link_fd, packet.bytes, sizeof(packet.bytes), fds);
 
 		if (n == -EAGAIN)
@@ -176,7 +176,7 @@ void link_serve(struct guardian *g)
 			end_agent(g, NULL);
 		else
 			dispatch(g, (size_t)n, fds);
-		for (int k = 0; k < 2; k++)
+		for (int k = 0; k < LINK_FDS_MAX; k++)
 			if (fds[k] >= 0)
 				(void)close(fds[k]);
 	}
@@ -185,14 +185,14 @@ void link_serve(struct guardian *g)
 /* The agent is dead: of what it still had said, only that this was meant to be the end counts. */
 void link_drain_dead(struct guardian *g)
 {
-	int fds[2];
+	int fds[LINK_FDS_MAX];
 	ssize_t n;
 
 	while (g->link_fd >= 0 &&
 		(n = link_receive(g->link_fd, packet.bytes, sizeof(packet.bytes), fds)) > 0) {
 		if (n == (ssize_t)sizeof(packet.quit) && packet.type == LINK_QUIT)
 			guardian_quit(g, packet.quit.code);
-		for (int k = 0; k < 2; k++)
+		for (int k = 0; k < LINK_FDS_MAX; k++)
 			if (fds[k] >= 0)
 				(void)close(fds[k]);
 	}

@@ -108,6 +108,8 @@ static void put_environment(struct buf *b, uint32_t *count, const struct launch 
 	put_number(b, count, "ONCED_DEADLINE", l->term->proved.boot_ns + c->timing.fence_after_ns);
 	put_variable(b, count, "ETCD_LOCK_KEY", c->key);
 	put_number(b, count, "ETCD_LOCK_REV", l->term->token);
+	if (l->takes_result)
+		put_number(b, count, "ONCED_RESULT_FD", LINK_RESULT_FD);
 	for (size_t i = 0; i < l->n_variables; i++)
 		put_variable(b, count, l->variables[i][0], l->variables[i][1]);
 }
@@ -130,7 +132,9 @@ int launch_send(struct uplink *uplink, const struct launch *l)
 		.token = l->term->token,
 		.argc = (uint32_t)l->argc,
 		.flags = (l->job->isolate ? LINK_LAUNCH_ISOLATE : 0u) |
-			 (l->config->run ? LINK_LAUNCH_STDIN : 0u)};
+			 (l->config->run ? LINK_LAUNCH_STDIN : 0u) |
+			 (l->takes_result ? LINK_LAUNCH_RESULT : 0u)};
+	const int fds[LINK_FDS_MAX] = {l->out_fd, l->out_fd, l->result_fd};
 	char directory[4096] = "";
 	struct buf b;
 	int r;
@@ -148,7 +152,10 @@ int launch_send(struct uplink *uplink, const struct launch *l)
 	if (r == 0) {
 		packet.strings_size = (uint32_t)(b.size - sizeof(packet));
 		memcpy(b.data, &packet, sizeof(packet));
-		r = uplink_send_fd(uplink, b.data, b.size, l->out_fd);
+		r = uplink_send_fds(uplink, b.data, b.size, fds,
+			l->out_fd < 0	  ? 0
+			: l->takes_result ? 3
+					  : 2);
 	}
 	buf_fini(&b);
 	return r;

@@ -30,6 +30,8 @@ struct launch {
 	const char *variables[LAUNCH_VARIABLES_MAX][2];
 	size_t n_variables;
 	int out_fd; /* of its standard output and error; -1: the daemon's */
+	bool takes_result; /* it may hand back one, in result_fd */
+	int result_fd;
 };
 
 /* 0; -EAGAIN: the guardian is at work on those before; -E2BIG: the strings are too long; other

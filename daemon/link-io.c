@@ -8,7 +8,7 @@
 
 union control {
 	struct cmsghdr align;
-	char bytes[CMSG_SPACE(2 * sizeof(int))];
+	char bytes[CMSG_SPACE(LINK_FDS_MAX * sizeof(int))];
 };
 
 int link_open(int ret_fds[2])
@@ -34,7 +34,7 @@ int link_send_fds(int fd, const void *packet, size_t size, const int *fds, unsig
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	union control control = {0};
 
-	if (n_fds > 2)
+	if (n_fds > LINK_FDS_MAX)
 		return -EINVAL;
 	if (n_fds > 0) {
 		struct cmsghdr *head;
@@ -50,7 +50,7 @@ int link_send_fds(int fd, const void *packet, size_t size, const int *fds, unsig
 	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-ssize_t link_receive(int fd, void *buf, size_t size, int ret_fds[2])
+ssize_t link_receive(int fd, void *buf, size_t size, int ret_fds[LINK_FDS_MAX])
 {
 	struct iovec iov = {.iov_base = buf, .iov_len = size};
 	union control control;
@@ -58,12 +58,13 @@ ssize_t link_receive(int fd, void *buf, size_t size, int ret_fds[2])
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
+		.msg_controllen = CMSG_LEN(LINK_FDS_MAX * sizeof(int)), /* and no padding */
 	};
 	struct cmsghdr *head;
 	ssize_t n;
 
-	ret_fds[0] = ret_fds[1] = -1;
+	for (int i = 0; i < LINK_FDS_MAX; i++)
+		ret_fds[i] = -1;
 	/* ECONNRESET is told once, and before what is still to be read: the other end has closed with
 	 * something of ours unread. Its last word counts. */
 	do
@@ -73,7 +74,6 @@ ssize_t link_receive(int fd, void *buf, size_t size, int ret_fds[2])
 		return -errno;
 	head = CMSG_FIRSTHDR(&msg);
 	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
-		memcpy(ret_fds, CMSG_DATA(head),
-			head->cmsg_len - CMSG_LEN(0) > sizeof(int) ? 2 * sizeof(int) : sizeof(int));
+		memcpy(ret_fds, CMSG_DATA(head), head->cmsg_len - CMSG_LEN(0));
 	return msg.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
 }

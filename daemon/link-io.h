@@ -17,7 +17,7 @@ int link_send(int fd, const void *packet, size_t size);
 int link_send_fds(int fd, const void *packet, size_t size, const int *fds, unsigned n_fds);
 
 /* Bytes of one packet, 0 at the end, -EAGAIN, -EMSGSIZE (longer than the buffer; it is gone).
- * ret_fds: up to two descriptors that came with it, else -1; the caller closes them. */
-ssize_t link_receive(int fd, void *buf, size_t size, int ret_fds[2]);
+ * ret_fds: the descriptors that came with it, else -1; the caller closes them. */
+ssize_t link_receive(int fd, void *buf, size_t size, int ret_fds[LINK_FDS_MAX]);
 
 #endif

@@ -24,6 +24,8 @@ enum {
 	LINK_NAME_MAX = 64,
 	LINK_SUPPLEMENTARY_MAX = 64, /* groups of a user */
 	LINK_PATH_MAX = 256,
+	LINK_FDS_MAX = 3,   /* beside one packet */
+	LINK_RESULT_FD = 4, /* of a command; one digit, as shells want it */
 };
 
 enum link_type {
@@ -77,14 +79,15 @@ enum link_launch_flags {
 	LINK_LAUNCH_ISOLATE = 1, /* own PID namespace with a fresh /proc, under a small init */
 	LINK_LAUNCH_STDIN = 2,	 /* keep standard input; else /dev/null */
 	LINK_LAUNCH_USER = 4,	 /* become uid, gid and groups, for good */
+	LINK_LAUNCH_RESULT = 8,	 /* the third descriptor becomes LINK_RESULT_FD */
 };
 
 /* Start a command under a group's term. Refused (with the errno) without a live deadline of that
  * token: -ESTALE when less than grace + kill is left. `strings` holds, each ended by NUL: the working
  * directory (empty: /), argv (argc of them; argv[0] is searched in PATH of the given environment),
  * the environment (envc of them).
- * One or two descriptors may come with the packet (SCM_RIGHTS): the command's standard output and
- * error; without, they are the daemon's. */
+ * Up to three descriptors may come with the packet (SCM_RIGHTS): the command's standard output and
+ * error, which are the daemon's without, and where it writes its result. */
 struct link_launch {
 	uint32_t type;
 	uint32_t group;

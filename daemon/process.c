@@ -5,6 +5,7 @@
 #include "daemon/process.h"
 
 #include "daemon/log.h"
+#include "daemon/result.h"
 
 #include <errno.h>
 #include <string.h>
@@ -24,10 +25,21 @@ static void wait_for(struct process *p, int64_t ns)
 	p->scene->loop->ops->timer_set(p->timer, ns);
 }
 
+static int open_result(struct process *p)
+{
+	result_close(&p->result_fd);
+	if (p->launch.takes_result)
+		p->launch.result_fd = p->result_fd = result_open();
+	return p->launch.takes_result && p->result_fd < 0 ? p->result_fd : 0;
+}
+
 static int send_launch(struct process *p)
 {
 	const struct config_user *user = &p->launch.job->user;
-	int fd, r;
+	int fd, r = open_result(p);
+
+	if (r < 0)
+		return r;
 
 	p->launch.run = p->scene->next_run(p->scene->userdata);
 	p->launch.term = p->scene->term;
@@ -78,7 +90,7 @@ int process_init(
 	p->scene = scene;
 	p->over = over;
 	p->userdata = userdata;
-	p->output.fd = -1;
+	p->output.fd = p->result_fd = -1;
 	p->timer = scene->loop->ops->timer_new(scene->loop, on_timer, p);
 	return p->timer ? 0 : -ENOMEM;
 }
@@ -89,6 +101,7 @@ void process_fini(struct process *p)
 		p->scene->loop->ops->timer_free(p->timer);
 	p->timer = NULL;
 	output_fini(&p->output);
+	result_close(&p->result_fd);
 }
 
 void process_start(struct process *p, const struct launch *launch, size_t tail_max)

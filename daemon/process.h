@@ -62,6 +62,7 @@ struct process {
 	struct launch launch; /* of the present one; run is its number */
 	struct output output;
 	size_t tail_max;
+	int result_fd; /* what it hands back, until the next start; -1: none */
 	struct process_result result;
 };
 
@@ -70,7 +71,7 @@ int process_init(
 void process_fini(struct process *p);
 
 /* Launches as soon as there is time for it under the term; what `launch` points to must stay until
- * over(). p->output holds the tail until the next start. */
+ * over(). p->output holds the tail, p->result_fd the result until the next start. */
 void process_start(struct process *p, const struct launch *launch, size_t tail_max);
 /* Stop it within grace (0: at once). False: there is nothing to stop, over() will not come. */
 bool process_stop(struct process *p, int64_t grace_ns);

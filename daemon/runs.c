@@ -101,14 +101,16 @@ static void stop_tracking(struct runs *runs, struct run *run)
 }
 
 int runs_launch(struct runs *runs, struct deadline *deadline, const struct link_launch *packet,
-	size_t size, const int out_fds[2], void (*arm)(void *arg), void *arg, const char **ret_what)
+	size_t size, const int fds[LINK_FDS_MAX], void (*arm)(void *arg), void *arg,
+	const char **ret_what)
 {
 	struct spawn_request request = {
 		.isolate = packet->flags & LINK_LAUNCH_ISOLATE,
 		.keep_stdin = packet->flags & LINK_LAUNCH_STDIN,
 		.user = packet->flags & LINK_LAUNCH_USER ? packet : NULL,
-		.out_fd = out_fds[0],
-		.err_fd = out_fds[1],
+		.out_fd = fds[0],
+		.err_fd = fds[1],
+		.result_fd = packet->flags & LINK_LAUNCH_RESULT ? fds[2] : -1,
 		.nofile = runs->nofile,
 	};
 	struct run *run;
@@ -338,8 +340,7 @@ unsigned runs_poll(const struct runs *runs, struct pollfd *pfds)
 static int send_one(const struct run *run, enum run_owes what, int fd)
 {
 	struct link_started started = {LINK_STARTED, run->tree.first, run->id};
-	struct link_ended ended = {
-		LINK_ENDED, run->status, run->id, run->told, 0, run->usage};
+	struct link_ended ended = {LINK_ENDED, run->status, run->id, run->told, 0, run->usage};
 	struct link_empty empty = {LINK_EMPTY, what == RUN_OWES_TIMEOUT ? -ETIMEDOUT : 0, run->id};
 	struct link_refused refused = {.type = LINK_REFUSED, .error = run->error, .run = run->id};
 

@@ -52,7 +52,7 @@ struct runs {
 /* Checks and starts. `arm` is called before the process exists, for the fuse to cover it. Negative
  * errno with *ret_what when refused at once; the answer of a started one comes by runs_flush(). */
 int runs_launch(struct runs *runs, struct deadline *deadline, const struct link_launch *packet,
-	size_t size, const int out_fds[2], void (*arm)(void *arg), void *arg,
+	size_t size, const int fds[LINK_FDS_MAX], void (*arm)(void *arg), void *arg,
 	const char **ret_what);
 
 /* run 0: all of the group. */

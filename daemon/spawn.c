@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+_Static_assert(LINK_RESULT_FD == 4, "stands behind the report");
 enum { REPORT_FD = 3, LOST_FDS_MAX = 8192 };
 
 static char *strings[SPAWN_STRINGS_MAX + 2];
@@ -103,9 +104,19 @@ static void die_with_parent(pid_t parent, int signo, int report_fd)
 		_exit(127);
 }
 
+/* Out of the way of the numbers that are given out now. */
+static int set_aside(int fd, int report_fd)
+{
+	int aside = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, LINK_RESULT_FD + 1);
+
+	if (fd >= 0 && aside < 0)
+		spawn_refuse(report_fd, -errno, "result");
+	return aside;
+}
+
 static void set_descriptors(const struct spawn_request *request, int report_fd)
 {
-	int null;
+	int null, first, result_fd = set_aside(request->result_fd, report_fd);
 
 	if ((request->out_fd >= 0 && dup2(request->out_fd, STDOUT_FILENO) < 0) ||
 		(request->err_fd >= 0 && dup2(request->err_fd, STDERR_FILENO) < 0))
@@ -117,8 +128,11 @@ static void set_descriptors(const struct spawn_request *request, int report_fd)
 	}
 	if (report_fd != REPORT_FD && dup3(report_fd, REPORT_FD, O_CLOEXEC) < 0)
 		spawn_refuse(report_fd, -errno, "descriptors");
-	if (close_range(REPORT_FD + 1, ~0u, 0) < 0)
-		for (int fd = REPORT_FD + 1; fd < LOST_FDS_MAX; fd++)
+	if (result_fd >= 0 && dup2(result_fd, LINK_RESULT_FD) < 0)
+		spawn_refuse(REPORT_FD, -errno, "result");
+	first = result_fd >= 0 ? LINK_RESULT_FD + 1 : REPORT_FD + 1;
+	if (close_range((unsigned)first, ~0u, 0) < 0)
+		for (int fd = first; fd < LOST_FDS_MAX; fd++)
 			(void)close(fd);
 	(void)setrlimit(RLIMIT_NOFILE, &request->nofile);
 }

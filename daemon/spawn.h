@@ -37,6 +37,7 @@ struct spawn_request {
 	const struct link_launch *user; /* its uid, gid and groups; NULL: stay who we are */
 	int cgroup_fd;	    /* directory of the cgroup to be born in, or -1 */
 	int out_fd, err_fd; /* standard output and error, or -1: the guardian's */
+	int result_fd;	    /* becomes LINK_RESULT_FD, or -1: none does */
 	struct once_instant proved;
 	int64_t start_within_ns; /* counted from proved: not exec'd later than that */
 	struct rlimit nofile;	 /* the limit the guardian was started with */

@@ -78,10 +78,10 @@ void uplink_fini(struct uplink *u)
 	u->io = NULL;
 }
 
-int uplink_send_fd(struct uplink *u, const void *packet, size_t size, int fd)
+int uplink_send_fds(
+	struct uplink *u, const void *packet, size_t size, const int *fds, unsigned n_fds)
 {
-	int fds[2] = {fd, fd};
-	int r = u->gone ? -EPIPE : link_send_fds(u->fd, packet, size, fds, fd >= 0 ? 2 : 0);
+	int r = u->gone ? -EPIPE : link_send_fds(u->fd, packet, size, fds, n_fds);
 
 	if (r < 0 && r != -EAGAIN)
 		u->gone = true;
@@ -90,7 +90,7 @@ int uplink_send_fd(struct uplink *u, const void *packet, size_t size, int fd)
 
 int uplink_send(struct uplink *u, const void *packet, size_t size)
 {
-	return uplink_send_fd(u, packet, size, -1);
+	return uplink_send_fds(u, packet, size, NULL, 0);
 }
 
 int uplink_hello(struct uplink *u, const char *instance, const char *runtime_dir)

@@ -29,8 +29,9 @@ void uplink_fini(struct uplink *u);
 
 /* 0; -EAGAIN: full, nothing was sent; other negative errno: u->gone. */
 int uplink_send(struct uplink *u, const void *packet, size_t size);
-/* With a descriptor beside it for standard output and error, which stays the caller's; -1: none. */
-int uplink_send_fd(struct uplink *u, const void *packet, size_t size, int fd);
+/* With descriptors beside it, at most LINK_FDS_MAX, which stay the caller's. */
+int uplink_send_fds(
+	struct uplink *u, const void *packet, size_t size, const int *fds, unsigned n_fds);
 
 int uplink_hello(struct uplink *u, const char *instance, const char *runtime_dir);
 int uplink_extend(struct uplink *u, const struct link_extend *extend);

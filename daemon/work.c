@@ -2,6 +2,7 @@
 #include "daemon/work.h"
 
 #include "daemon/log.h"
+#include "daemon/result.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -32,6 +33,14 @@ static void tell_left(const struct work *w)
 		tell(w, &run);
 }
 
+static void drop_result(struct work *w)
+{
+	free(w->result);
+	w->result = NULL;
+	w->result_size = 0;
+	result_close(&w->process.result_fd);
+}
+
 static void finish(struct work *w, enum work_event event)
 {
 	if (event == WORK_LEFT)
@@ -40,6 +49,7 @@ static void finish(struct work *w, enum work_event event)
 	set_timer(w, -1);
 	w->state = WORK_IDLE;
 	output_fini(&w->process.output);
+	drop_result(w);
 	w->fn(w->userdata, w, event);
 }
 
@@ -171,6 +181,7 @@ static int send_end(struct work *w)
 	run.output_size = w->process.output.total;
 	if (tail)
 		run.tail = (struct once_bytes){tail, output_tail(&w->process.output, tail)};
+	run.result = (struct once_bytes){w->result, w->result_size};
 	r = once_ledger_end(w->scene->records, &w->task, w->key, w->mod_revision, &run, NULL, 0, 0,
 		on_ended, w);
 	free(tail);
@@ -256,6 +267,27 @@ static bool retry(struct work *w, const struct process_result *result)
 	return true;
 }
 
+/* It ended with 0. What it handed back goes with that, or it has not done what it was for. */
+static void succeeded(struct work *w)
+{
+	int r = result_read(w->process.result_fd, &w->result, &w->result_size);
+
+	if (r == 0) {
+		set_end(w, ONCE_RUN_OK, "");
+	} else {
+		if (r == -EMSGSIZE)
+			(void)snprintf(w->run.detail, sizeof(w->run.detail),
+				"its result has %zu bytes, at most %d fit", w->result_size,
+				ONCE_RESULT_MAX);
+		else
+			(void)snprintf(w->run.detail, sizeof(w->run.detail),
+				"its result cannot be read: %s", strerror(-r));
+		w->result_size = 0;
+		set_end(w, ONCE_RUN_FAILED, "result");
+	}
+	end(w);
+}
+
 /* It was cut off with its term, or by the guardian at its deadline. */
 static void interrupted(struct work *w)
 {
@@ -284,8 +316,7 @@ static void on_process(void *userdata, struct process *process)
 	} else if (result->told && !w->timed_out) {
 		interrupted(w);
 	} else if (result->started && result->code == 0 && !w->timed_out) {
-		set_end(w, ONCE_RUN_OK, "");
-		end(w);
+		succeeded(w);
 	} else if (!result->started && result->error == -ESTALE) {
 		leave_unstarted(w); /* the term ended before there was time for it */
 	} else if (!retry(w, result)) {
@@ -369,6 +400,7 @@ void work_fini(struct work *w)
 	w->timer = NULL;
 	free(w->cursor_value);
 	w->cursor_value = NULL;
+	drop_result(w);
 }
 
 static int set_record(struct work *w, const struct work_order *order)
@@ -378,7 +410,7 @@ static int set_record(struct work *w, const struct work_order *order)
 
 	if (order->former) {
 		*run = *order->former;
-		run->tail = (struct once_bytes){0};
+		run->tail = run->result = (struct once_bytes){0};
 		run->output_size = 0;
 		/* Of an attempt that waits to begin it is its own number already. */
 		if (run->state != ONCE_RUN_BEGUN || !run->exited)
@@ -412,6 +444,7 @@ static void set_launch(struct work *w, const struct work_order *order)
 		.name = w->name,
 		.scheduled = w->scheduled[0] ? w->scheduled : NULL,
 		.n_variables = order->n_variables,
+		.takes_result = true,
 		.out_fd = -1};
 	memcpy(w->launch.variables, order->variables, sizeof(w->launch.variables));
 }

@@ -70,6 +70,8 @@ struct work {
 	char key[ONCE_KEY_SIZE], name[ONCE_KEY_SIZE], scheduled[ONCE_UTC_SIZE];
 	char cursor_key[ONCE_KEY_SIZE], trigger_key[ONCE_KEY_SIZE]; /* "": none */
 	char *cursor_value;					    /* owned */
+	char *result; /* owned; what it handed back */
+	size_t result_size;
 	struct once_run run; /* the record as it is, or as it is being written */
 	int64_t mod_revision;
 	bool taken_up; /* the record is there: change it instead of making it */

@@ -277,6 +277,6 @@ int once_claim_end(struct once_claim *c, const struct once_run *end, const struc
 	c->state = CLAIM_END;
 	c->loop->ops->timer_set(c->timer, -1);
 	c->run = run;
-	c->run.tail = (struct once_bytes){NULL, 0}; /* the caller's, borrowed until now */
+	c->run.tail = c->run.result = (struct once_bytes){0}; /* the caller's, borrowed until now */
 	return 0;
 }

@@ -67,6 +67,8 @@ static bool valid(const struct once_run *run)
 		return false;
 	if (run->state == ONCE_RUN_BEGUN && !run->id[0])
 		return false;
+	if (run->result.size > ONCE_RESULT_MAX)
+		return false;
 	return names_valid(run) && numbers_valid(run) && times_valid(run);
 }
 
@@ -130,6 +132,7 @@ int once_run_encode(char **ret, size_t *ret_size, const struct once_run *run)
 	object_put_text(&out, "hash", run->hash);
 	object_put_i64(&out, "output_size", run->output_size);
 	object_put_bytes(&out, "tail", tail.data, tail.size);
+	object_put_bytes(&out, "result", run->result.data, run->result.size);
 	r = object_end(&out);
 	if (r < 0) {
 		buf_fini(&out);
@@ -180,19 +183,25 @@ static void read_all(struct once_run *run, struct object *object)
 		object_fail(object);
 }
 
-/* One allocation: the record, and behind it the tail with a NUL. */
-static struct once_run *with_tail(const struct once_run *run, const void *tail, size_t size)
+static struct once_bytes put(char *at, struct once_bytes bytes)
 {
-	struct once_run *copy = malloc(sizeof(*copy) + size + 1);
-	char *data = (char *)(copy + 1);
+	if (bytes.size > 0)
+		memcpy(at, bytes.data, bytes.size);
+	at[bytes.size] = '\0';
+	return (struct once_bytes){at, bytes.size};
+}
+
+/* One allocation: the record, and behind it tail and result, each with a NUL. */
+static struct once_run *whole(const struct once_run *run)
+{
+	struct once_run *copy = malloc(sizeof(*copy) + run->tail.size + run->result.size + 2);
+	char *at = (char *)(copy + 1);
 
 	if (!copy)
 		return NULL;
 	*copy = *run;
-	if (size > 0)
-		memcpy(data, tail, size);
-	data[size] = '\0';
-	copy->tail = (struct once_bytes){data, size};
+	copy->tail = put(at, run->tail);
+	copy->result = put(at + run->tail.size + 1, run->result);
 	return copy;
 }
 
@@ -200,17 +209,16 @@ int once_run_decode(struct once_run **ret, struct once_bytes value)
 {
 	struct once_run run = {0};
 	struct object *object;
-	const void *tail;
-	size_t size;
 	int r = code_read(&object, value, ONCE_RECORD_MAX);
 
 	if (r < 0)
 		return r;
 	read_all(&run, object);
-	tail = object_bytes(object, "tail", ONCE_TAIL_MAX, &size);
+	run.tail.data = object_bytes(object, "tail", ONCE_TAIL_MAX, &run.tail.size);
+	run.result.data = object_bytes(object, "result", ONCE_RESULT_MAX, &run.result.size);
 	r = object_error(object);
 	if (r == 0) {
-		*ret = with_tail(&run, tail, size);
+		*ret = whole(&run);
 		r = *ret ? 0 : -ENOMEM;
 	}
 	object = object_free(object);

@@ -57,7 +57,7 @@ LAYERS = [
      r"base/|once/|daemon/options\.h|tools/(common|etcd-faker|etcd-reporter)/|tools/oncectl/ctl\.h"),
     # Of the elector what it keeps in etcd, of the daemon how it is configured.
     (r"tools/oncectl/.*", LIBC,
-     r"base/|core/|once/|elect/keys\.h|record/code\.h|daemon/(config|options|timing|flow-items)\.h|tools/oncectl/"
+     r"base/|core/|once/|elect/keys\.h|record/code\.h|daemon/(config|options|timing|flow-items|result)\.h|tools/oncectl/"
      r"|tools/common/(histogram|pace|progress)\.h"),
 ]
 

@@ -21,8 +21,11 @@ static void run(struct once_bytes value)
 	require(once_run_decode(&again, (struct once_bytes){text, n}) == 0);
 	require(again->tail.size == run->tail.size &&
 		memcmp(again->tail.data, run->tail.data, run->tail.size) == 0);
+	require(again->result.size == run->result.size &&
+		memcmp(again->result.data, run->result.data, run->result.size) == 0);
 	same = *again;
 	same.tail = run->tail;
+	same.result = run->result;
 	require(memcmp(&same, run, sizeof(same)) == 0);
 	free(text);
 	again = once_run_free(again);

@@ -61,6 +61,30 @@ static void test_job_gets_what_it_was_given_and_nothing_else(struct world *w)
 	CHECK(blocked == 0 && (ignored & ~own) == 0);
 }
 
+static void test_a_result_is_written_to_the_third_descriptor(struct world *w)
+{
+	const char *argv[] = {"sh", "-c", "echo r >&4; ls /proc/self/fd | wc -l", NULL};
+	static const uint32_t flags[] = {
+		LINK_LAUNCH_RESULT, LINK_LAUNCH_RESULT | LINK_LAUNCH_ISOLATE};
+	char out[64], result[64];
+	int o[2], r[2];
+
+	begin(w);
+	extend(w, 0, 5, 10000, 100, 100);
+	for (uint64_t i = 0; i < (geteuid() == 0 ? 2 : 1); i++) {
+		CHECK(pipe(o) == 0 && pipe(r) == 0);
+		launch_argv(w, 0, 5, i + 1, flags[i], "/", argv, (int[]){o[1], o[1], r[1]}, 3);
+		(void)close(o[1]);
+		(void)close(r[1]);
+		read_all(o[0], out, sizeof(out));
+		read_all(r[0], result, sizeof(result));
+		CHECK(!strcmp(out, "5\n"));
+		CHECK(!strcmp(result, "r\n"));
+		(void)close(o[0]);
+		(void)close(r[0]);
+	}
+}
+
 static void test_what_cannot_be_started_is_refused_with_the_reason(struct world *w)
 {
 	const char *none[] = {"no-such-command", NULL}, *denied[] = {"/etc/passwd", NULL};
@@ -313,6 +337,7 @@ static void test_fork_storm_is_over_at_empty(struct world *w)
 static const struct test_case cases[] = {
 	CASE(job_runs_and_its_exit_code_comes_back, BOTH),
 	CASE(job_gets_what_it_was_given_and_nothing_else, BOTH),
+	CASE(a_result_is_written_to_the_third_descriptor, BOTH),
 	CASE(what_cannot_be_started_is_refused_with_the_reason, BOTH),
 	CASE(agent_that_talks_nonsense_is_replaced, BOTH),
 	CASE(job_that_ignores_term_is_dead_at_its_deadline, BOTH),

@@ -133,7 +133,7 @@ static int puppet(int link_fd, const struct link_page *page, void *arg)
 	struct puppet_packet own = {.type = PUPPET_BORN, .value = getpid()};
 	static char packet[LINK_PACKET_MAX];
 	struct world *w = arg;
-	int ctl = w->ctl, fds[2];
+	int ctl = w->ctl, fds[LINK_FDS_MAX];
 	bool mute = false;
 	ssize_t n;
 
@@ -167,9 +167,9 @@ static int puppet(int link_fd, const struct link_page *page, void *arg)
 			(void)link_send(ctl, command, sizeof(*command));
 			continue;
 		}
-		(void)link_send_fds(
-			link_fd, packet, (size_t)n, fds, (unsigned)((fds[0] >= 0) + (fds[1] >= 0)));
-		for (int i = 0; i < 2; i++)
+		(void)link_send_fds(link_fd, packet, (size_t)n, fds,
+			(unsigned)((fds[0] >= 0) + (fds[1] >= 0) + (fds[2] >= 0)));
+		for (int i = 0; i < LINK_FDS_MAX; i++)
 			if (fds[i] >= 0)
 				(void)close(fds[i]);
 		if (command->type == LINK_QUIT && !w->agent_stays)

@@ -55,6 +55,7 @@ static const struct once_run full = {
 	.hash = "aa00",
 	.output_size = 1000,
 	.tail = {"h\xc3\xa9llo\n\"x\"\\\x1b[1m", 15},
+	.result = {"{\"rows\": 3}\n", 12},
 };
 
 static void every_field_comes_back(void **state)
@@ -64,7 +65,10 @@ static void every_field_comes_back(void **state)
 	assert_int_equal(again->tail.size, full.tail.size);
 	assert_memory_equal(again->tail.data, full.tail.data, full.tail.size);
 	same = *again;
+	assert_int_equal(again->result.size, full.result.size);
+	assert_memory_equal(again->result.data, full.result.data, full.result.size);
 	same.tail = full.tail;
+	same.result = full.result;
 	assert_memory_equal(&same, &full, sizeof(full));
 	again = once_run_free(again);
 }
@@ -128,7 +132,23 @@ static void a_long_tail_loses_its_front(void **state)
 	again = round_trip(&run);
 	assert_int_equal(again->tail.size, ONCE_TAIL_MAX);
 	again = once_run_free(again);
+	/* also with the worst result */
+	run.result = (struct once_bytes){bytes, ONCE_RESULT_MAX};
+	again = round_trip(&run);
+	assert_int_equal(again->result.size, ONCE_RESULT_MAX);
+	assert_memory_equal(again->result.data, bytes, ONCE_RESULT_MAX);
+	again = once_run_free(again);
 	free(bytes);
+}
+
+static void a_result_is_never_cut(void **state)
+{
+	char bytes[ONCE_RESULT_MAX + 1] = {0}, *text;
+	struct once_run run = {
+		.state = ONCE_RUN_OK, .result = {bytes, sizeof(bytes)}};
+	size_t size;
+
+	assert_int_equal(once_run_encode(&text, &size, &run), -EINVAL);
 }
 
 static void a_detail_becomes_one_line(void **state)
@@ -344,6 +364,7 @@ int main(void)
 		cmocka_unit_test(the_text_is_what_people_expect),
 		cmocka_unit_test(tails_of_any_bytes_come_back),
 		cmocka_unit_test(a_long_tail_loses_its_front),
+		cmocka_unit_test(a_result_is_never_cut),
 		cmocka_unit_test(a_detail_becomes_one_line),
 		cmocka_unit_test(what_is_no_record_is_not_written),
 		cmocka_unit_test(what_is_no_record_is_not_read),

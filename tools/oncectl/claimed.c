@@ -3,10 +3,13 @@
  * command's status; what is oncectl's own fault is 125, as env(1) has it. */
 #include "tools/oncectl/claimed.h"
 
+#include "daemon/result.h"
 #include "tools/oncectl/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,6 +19,8 @@ struct claimed {
 	struct ctl *ctl;
 	const char *what, *key;
 	struct child child;
+	int result_fd; /* inherited by the command */
+	char *result;  /* owned */
 	struct once_claim *claim;
 	int64_t live_ns;
 	bool done, ran;
@@ -37,12 +42,31 @@ struct once_records *claimed_records(struct ctl *ctl)
 
 /* ---- the run here ---------------------------------------------------------------------------- */
 
+/* With what ended well; one that cannot be kept is no good end. */
+static void take_result(struct claimed *c)
+{
+	struct once_run *run = &c->child.run;
+	int r = run->state == ONCE_RUN_OK ? result_read(c->result_fd, &c->result, &run->result.size)
+					  : 0;
+
+	run->result.data = c->result;
+	if (r == 0)
+		return;
+	(void)snprintf(run->detail, sizeof(run->detail),
+		"its result of %zu bytes cannot be kept: %s", run->result.size, strerror(-r));
+	run->result.size = 0;
+	run->state = ONCE_RUN_FAILED;
+	run->exited = false;
+	memcpy(run->reason, "result", sizeof("result"));
+}
+
 static void on_ended(void *userdata)
 {
 	struct claimed *c = userdata;
 	int r;
 
 	child_fuse(&c->child, (struct once_instant){0}, 0);
+	take_result(c);
 	r = once_claim_end(c->claim, &c->child.run, NULL, 0);
 	if (r < 0) {
 		c->code = ctl_error(
@@ -54,13 +78,14 @@ static void on_ended(void *userdata)
 static void on_run(void *userdata, const struct once_run *run, struct once_instant proved)
 {
 	struct claimed *c = userdata;
-	char *environment[4];
+	char *environment[5];
 	int r;
 
 	environment[0] = (char *)ctl_printf(c->ctl, "ONCED_RUN=%s", run->id);
 	environment[1] = (char *)ctl_printf(c->ctl, "ONCED_ATTEMPT=%u", run->attempt);
 	environment[2] = (char *)ctl_printf(c->ctl, "ONCED_KEY=%s", c->key);
-	environment[3] = NULL;
+	environment[3] = (char *)ctl_printf(c->ctl, "ONCED_RESULT_FD=%d", c->result_fd);
+	environment[4] = NULL;
 	c->ran = true;
 	child_fuse(&c->child, proved, c->live_ns);
 	r = child_start(&c->child, c->ctl->command_argv, environment);
@@ -109,6 +134,8 @@ static int code_of(const struct claimed *c, const struct once_run *run)
 		return ctl_error(run->exited ? run->exit_code : OWN_FAULT,
 			"%s: the command could not be executed on %s: %s", c->what, run->node,
 			run->detail);
+	if (run->state == ONCE_RUN_FAILED && strcmp(run->reason, "result") == 0)
+		return ctl_error(OWN_FAULT, "%s: %s", c->what, run->detail);
 	if (run->state == ONCE_RUN_FAILED && run->exited)
 		return run->exit_code;
 	if (run->state == ONCE_RUN_FAILED && run->exit_signal)
@@ -190,7 +217,7 @@ int claimed_run(
 		.on_run = on_run, .on_extend = on_extend, .on_stop = on_stop, .on_done = on_done};
 	struct once_claim_config config = {
 		.key = key, .on_interrupt = defaults.on_interrupt, .rerun = defaults.rerun};
-	struct claimed c = {.ctl = ctl, .what = what, .key = key};
+	struct claimed c = {.ctl = ctl, .what = what, .key = key, .result_fd = -1};
 	struct once_records *records;
 	char host[ONCE_ID_MAX + 1] = "", hash[ONCE_HASH_SIZE];
 	const char *message = "out of memory";
@@ -209,9 +236,15 @@ int claimed_run(
 	if (c.code == CTL_OK &&
 		once_claim_new(&c.claim, records, &config, &callbacks, &c, &message) < 0)
 		c.code = ctl_error(CTL_USAGE, "%s: %s", what, message);
-	while (c.claim && !c.done)
+	if (c.claim && (c.result_fd = result_open()) >= 0)
+		(void)fcntl(c.result_fd, F_SETFD, 0);
+	else if (c.claim)
+		c.code = ctl_error(OWN_FAULT, "result: %s", strerror(-c.result_fd));
+	while (c.claim && c.result_fd >= 0 && !c.done)
 		(void)ctl_wait(ctl, &c.done, 3600 * ONCE_NSEC_PER_SEC);
 	c.claim = once_claim_free(c.claim);
+	result_close(&c.result_fd);
+	free(c.result);
 	if (records)
 		child_fini(&c.child);
 	records = once_records_free(records);

@@ -26,33 +26,15 @@ static int by_start(const void *a, const void *b)
 	return strcmp(x->key.sub, y->key.sub);
 }
 
-static int read_row(struct ctl *ctl, const struct once_kv *kv, struct ctl_run *row)
-{
-	struct once_run *run = NULL;
-
-	*row = (struct ctl_run){.mod_revision = kv->mod_revision};
-	if (once_key_parse(&row->key, ctl->config.prefix, kv->key) < 0)
-		return ctl_error(CTL_FAILED, "%s: is no step of a flow", ctl_text(ctl, kv->key));
-	if (once_run_decode(&run, kv->value) == 0) {
-		const char *tail = arena_copy(&ctl->arena, run->tail.data, run->tail.size);
-
-		row->run = *run;
-		row->run.tail = (struct once_bytes){tail, tail ? run->tail.size : 0};
-	}
-	run = once_run_free(run);
-	return CTL_OK;
-}
-
 static int read_rows(
 	struct ctl *ctl, const struct once_response *answer, struct flow *f, size_t *ret_ok)
 {
 	struct ctl_run *rows = f->rows + f->n;
 
 	for (size_t i = 0; i < answer->op.n_kvs; i++) {
-		int code = read_row(ctl, &answer->op.kvs[i], &f->rows[f->n]);
-
-		if (code != CTL_OK)
-			return code;
+		if (!ctl_run_read(ctl, &answer->op.kvs[i], &f->rows[f->n]))
+			return ctl_error(CTL_FAILED, "%s: is no step of a flow",
+				ctl_text(ctl, answer->op.kvs[i].key));
 		*ret_ok += f->rows[f->n].run.state == ONCE_RUN_OK ||
 			   f->rows[f->n].run.state == ONCE_RUN_SKIPPED;
 		f->n++;
@@ -96,8 +78,8 @@ static const char *took(struct ctl *ctl, const struct once_run *run)
 
 static void print(struct ctl *ctl, const struct flow *f)
 {
-	static const char *const heads[] = {
-		"STEP", "STATE", "NODE", "TOKEN", "ATTEMPT", "START", "TOOK", "WHY", NULL};
+	static const char *const heads[] = {"STEP", "STATE", "NODE", "TOKEN", "ATTEMPT", "START",
+		"TOOK", "RESULT", "WHY", NULL};
 	struct ctl_table table;
 
 	ctl_table_init(&table, ctl, heads);
@@ -113,6 +95,7 @@ static void print(struct ctl *ctl, const struct flow *f)
 		ctl_table_add(&table, run->attempt ? ctl_printf(ctl, "%u", run->attempt) : NULL);
 		ctl_table_add(&table, ctl_moment(ctl, run->start_ms));
 		ctl_table_add(&table, took(ctl, run));
+		ctl_table_add(&table, ctl_result_text(ctl, run));
 		ctl_table_add(&table,
 			ctl_text(ctl,
 				once_str(run->detail[0] ? run->detail : ctl_run_reason_text(run))));

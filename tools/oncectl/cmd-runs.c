@@ -19,7 +19,7 @@ static const char *took(struct ctl *ctl, const struct once_run *run)
 static void print(struct ctl *ctl, const struct ctl_runs *runs)
 {
 	const char *const heads[] = {runs->runs[0].key.at_ms ? "MOMENT" : "STEP", "STATE", "NODE",
-		"ATTEMPT", "START", "TOOK", "WHY", NULL};
+		"ATTEMPT", "START", "TOOK", "RESULT", "WHY", NULL};
 	struct ctl_table table;
 
 	ctl_table_init(&table, ctl, heads);
@@ -34,6 +34,7 @@ static void print(struct ctl *ctl, const struct ctl_runs *runs)
 		ctl_table_add(&table, run->attempt ? ctl_printf(ctl, "%u", run->attempt) : NULL);
 		ctl_table_add(&table, ctl_moment(ctl, run->start_ms));
 		ctl_table_add(&table, took(ctl, run));
+		ctl_table_add(&table, ctl_result_text(ctl, run));
 		ctl_table_add(&table, ctl_text(ctl, once_str(ctl_run_reason_text(run))));
 	}
 	ctl_table_print(&table);
@@ -47,12 +48,12 @@ static void line(const char *name, const char *value)
 		printf("%-10s %s\n", name, value);
 }
 
-/* Lines of the tail, each made fit for a terminal. */
-static void print_tail(struct ctl *ctl, struct once_bytes tail)
+/* Each made fit for a terminal. */
+static void print_lines(struct ctl *ctl, struct once_bytes text)
 {
-	const char *at = tail.data, *end = at + tail.size;
+	const char *at = text.data, *end = text.size ? at + text.size : at;
 
-	while (tail.size > 0 && at < end) {
+	while (at < end) {
 		const char *stop = at;
 
 		while (stop < end && *stop != '\n')
@@ -84,10 +85,13 @@ static void print_one(struct ctl *ctl, const struct ctl_run *r)
 		line("used", ctl_printf(ctl, "%.3fs user, %.3fs system, %lld KiB",
 				     (double)run->user_us / 1e6, (double)run->system_us / 1e6,
 				     (long long)run->max_rss_kib));
+	if (run->result.size > 0)
+		line("result", ctl_printf(ctl, "%zu bytes:", run->result.size));
+	print_lines(ctl, run->result);
 	if (run->output_size > 0)
 		line("output", ctl_printf(ctl, "%lld bytes, of which the last %zu:",
 				       (long long)run->output_size, run->tail.size));
-	print_tail(ctl, run->tail);
+	print_lines(ctl, run->tail);
 }
 
 static int show_one(struct ctl *ctl, int64_t at_ms)

@@ -27,6 +27,8 @@
 	X(step)                                                                                    \
 	X(flow_status)                                                                             \
 	X(flow_undo)                                                                               \
+	X(result_put)                                                                              \
+	X(result_get)                                                                              \
 	X(ids)                                                                                     \
 	X(migrate_status)                                                                          \
 	X(migrate_dry_run)                                                                         \

@@ -9,6 +9,13 @@
 
 enum { TXN_JOBS = 32 }; /* ranges of one txn; etcd takes 128 ops */
 
+static struct once_bytes keep(struct ctl *ctl, struct once_bytes bytes)
+{
+	const char *copy = arena_copy(&ctl->arena, bytes.data, bytes.size);
+
+	return (struct once_bytes){copy, copy ? bytes.size : 0};
+}
+
 bool ctl_run_read(struct ctl *ctl, const struct once_kv *kv, struct ctl_run *ret)
 {
 	struct once_run *run = NULL;
@@ -16,15 +23,14 @@ bool ctl_run_read(struct ctl *ctl, const struct once_kv *kv, struct ctl_run *ret
 	memset(ret, 0, sizeof(*ret));
 	if (once_key_parse(&ret->key, ctl->config.prefix, kv->key) < 0 ||
 		(ret->key.kind != ONCE_KEY_RUN && ret->key.kind != ONCE_KEY_ONCE &&
-			ret->key.kind != ONCE_KEY_STEP))
+			ret->key.kind != ONCE_KEY_STEP && ret->key.kind != ONCE_KEY_UNDO))
 		return false;
 	ret->create_revision = kv->create_revision;
 	ret->mod_revision = kv->mod_revision;
 	if (once_run_decode(&run, kv->value) == 0) {
-		const char *tail = arena_copy(&ctl->arena, run->tail.data, run->tail.size);
-
 		ret->run = *run;
-		ret->run.tail = (struct once_bytes){tail, tail ? run->tail.size : 0};
+		ret->run.tail = keep(ctl, run->tail);
+		ret->run.result = keep(ctl, run->result);
 	}
 	once_run_free(run);
 	return true;

@@ -56,6 +56,7 @@ int ctl_jobs_read(struct ctl *ctl, struct ctl_job **ret, size_t *ret_n);
 const char *ctl_run_name(struct ctl *ctl, const struct ctl_run *run);	    /* "backup 2026-..." */
 const char *ctl_run_state_text(struct ctl *ctl, const struct ctl_run *run); /* "failed (exit 3)" */
 const char *ctl_run_reason_text(const struct once_run *run);		/* "" when there is none */
+const char *ctl_result_text(struct ctl *ctl, const struct once_run *run); /* the beginning of it */
 const char *ctl_pause_text(struct ctl *ctl, const struct ctl_job *job); /* NULL: not paused */
 const char *ctl_moment(struct ctl *ctl, int64_t ms);			/* NULL for 0 */
 void ctl_jobs_print(struct ctl *ctl, const struct ctl_job *jobs, size_t n);

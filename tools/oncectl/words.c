@@ -54,6 +54,7 @@ const char *ctl_run_reason_text(const struct once_run *run)
 		{"hold", "it waits for an operator (OnInterrupt=hold)"},
 		{"killed", "an operator ended it"},
 		{"term", "its node's leadership ended"},
+		{"result", "what it handed back is more than fits"},
 		{"exec", "its command could not be started"},
 		{"time", "its Timeout= was up"},
 	};
@@ -62,6 +63,20 @@ const char *ctl_run_reason_text(const struct once_run *run)
 		if (strcmp(words[i][0], run->reason) == 0)
 			return words[i][1];
 	return run->reason;
+}
+
+const char *ctl_result_text(struct ctl *ctl, const struct once_run *run)
+{
+	enum { SHOWN = 40 };
+	struct once_bytes line = run->result;
+	const char *newline = line.size ? memchr(line.data, '\n', line.size) : NULL;
+
+	if (newline)
+		line.size = (size_t)(newline - (const char *)line.data);
+	if (run->result.size <= SHOWN && line.size + 1 >= run->result.size)
+		return ctl_text(ctl, line); /* one line, which fits */
+	line.size = line.size < SHOWN ? line.size : SHOWN;
+	return ctl_printf(ctl, "%s...", ctl_text(ctl, line));
 }
 
 const char *ctl_pause_text(struct ctl *ctl, const struct ctl_job *job)
@@ -125,6 +140,8 @@ void ctl_run_json(struct ctl *ctl, struct ctl_json *json, const struct ctl_run *
 	ctl_json_number(json, "user_us", run->user_us);
 	ctl_json_number(json, "system_us", run->system_us);
 	ctl_json_number(json, "max_rss_kib", run->max_rss_kib);
+	if (run->result.size > 0)
+		ctl_json_bytes(json, "result", run->result);
 	ctl_json_number(json, "output_size", run->output_size);
 	if (output)
 		ctl_json_bytes(json, "output_tail", run->tail);

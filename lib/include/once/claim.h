@@ -83,7 +83,7 @@ int once_claim_new(struct once_claim **ret, struct once_records *records,
 	void *userdata, const char **ret_message);
 
 /* After on_run(): it has ended, every process of it is dead. Of end, the state, the times, exit,
- * signal, resources, reason, detail, output_size and tail are taken; results as in
+ * signal, resources, reason, detail, output_size, tail and result are taken; results as in
  * once_ledger_end(). on_done() follows, within a minute or
  * settle_timeout_ns, whichever is longer. -EINVAL: the record; -EBUSY: nothing runs, or the end was
  * told before. */

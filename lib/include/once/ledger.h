@@ -81,6 +81,7 @@ enum {
 	ONCE_WORD_MAX = 32,	      /* characters of cause and reason */
 	ONCE_DETAIL_MAX = 512,	      /* bytes of detail */
 	ONCE_TAIL_MAX = 64 * 1024,    /* bytes of a tail */
+	ONCE_RESULT_MAX = 16 * 1024,  /* bytes of a result */
 	ONCE_RECORD_MAX = 160 * 1024, /* bytes of a record as text */
 	ONCE_RESULTS_MAX = 64,	      /* results written with an end */
 };
@@ -88,7 +89,8 @@ enum {
 /* Zero, empty, NULL: not known or not so. Words are [a-z][a-z-]{0,31}. Causes that onced writes:
  * schedule, missed, trigger, retry, start. Reasons: overlap, missed, deadline (came too late to
  * start), paused, replaced, dst-gap, no-end (begun without an end), probe, hold, killed, term
- * (leadership ended), exec (could not be started), time (its timeout). */
+ * (leadership ended), exec (could not be started), time (its timeout), result (a
+ * larger one than fits), forced, removed (an operator decided). */
 struct once_run {
 	enum once_run_state state;
 	char id[ONCE_RUN_ID_SIZE]; /* of this run, over all its attempts: once_run_id_new() */
@@ -111,12 +113,14 @@ struct once_run {
 	int64_t live_ms; /* of a claim: its runner stops itself when not proven alive for so long */
 	char hash[ONCE_HASH_SIZE]; /* of the content that ran: once_hash() or another in hex */
 	int64_t output_size;	   /* bytes of output in all, of which tail is the end */
-	struct once_bytes tail;	   /* borrowed by whoever encodes; inside the object when decoded */
+	/* Borrowed by whoever encodes; inside the object when decoded. */
+	struct once_bytes tail;
+	struct once_bytes result; /* what the run handed back; of a run that is ok */
 };
 
 /* The record as text, allocated by malloc() for the caller. A tail that is longer than
  * ONCE_TAIL_MAX is cut at its front, between characters; detail is escaped. -EINVAL: a state, word,
- * number or name that is none; -ENOMEM. */
+ * number or name that is none, a result of more than ONCE_RESULT_MAX; -ENOMEM. */
 int once_run_encode(char **ret, size_t *ret_size, const struct once_run *run);
 
 /* Reads what once_run_encode() wrote; anything else is -EBADMSG, a later version's record
