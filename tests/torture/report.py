@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """The safety report from the results of torture runs.
 
-    report.py DIRECTORY... [--again] [--swarm FILE] [--mutants FILE] [--note TEXT]...
+    report.py DIRECTORY... [--again] [--swarm FILE] [--mutants FILE] [--note TEXT]... [--earlier DIRECTORY]...
 
 A DIRECTORY is what `make torture OUT=` kept (or the result.json in it); the files are what `make swarm
 OUT=` and `make mutants OUT=` wrote. --again judges each record anew, by the checker of today. A note
-says what is known about a verdict that is not good; it changes none.
+says what is known about a verdict that is not good; it changes none. --earlier: a run of an earlier
+version of the daemon, shown in a section of its own and in no other figure.
 """
 import argparse
 import collections
@@ -209,7 +210,16 @@ def per_version(results):
         for name, row in rows.items()])
 
 
-def report(results, notes=(), swarm=None, mutants=None):
+def before(results):
+    """Runs of versions that came before."""
+    fallen = ["- seed %d, %s: **%s**" % (r["seed"], v["number"], v["problem"])
+              for r in results for v in r["verdicts"] if v["problem"]]
+    return ["## Earlier versions", "", "Runs of the daemon before the last changes to it, in no figure above.", "",
+            per_version(results), "", *(["What failed then, and is mended (docs/safety.md):", "", *fallen, ""]
+                                        if fallen else [])]
+
+
+def report(results, notes=(), swarm=None, mutants=None, earlier=()):
     ours, peers = [r for r in results if not r["peer"]], [r for r in results if r["peer"]]
     out = ["# Safety report", "",
            "Made by `tests/torture/report.py` from the runs below: real daemons with profile `fast`, three",
@@ -233,7 +243,9 @@ def report(results, notes=(), swarm=None, mutants=None):
                     ("seconds with two jobs at once", "%.1f" % peer["overlap_s"]),
                     ("starts while the kernel's lock was held", peer["clashes"]),
                     ("writes of jobs the sink refused", peer["sink_rejected_jobs"])]), ""]
-    out += ["## Commands", ""] + ["    " + command(result) for result in results] + [
+    if earlier:
+        out += before(earlier)
+    out += ["## Commands", ""] + ["    " + command(result) for result in [*results, *earlier]] + [
         "", "The seed fixes what the nemesis wants; when it gets to it depends on the machine.",
         "", "## Not covered", "",
         "- Slewed clocks and suspended machines: only in the simulator (`tests/sim`).",
@@ -251,11 +263,13 @@ if __name__ == "__main__":
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--swarm")
     parser.add_argument("--mutants")
+    parser.add_argument("--earlier", action="append", default=[], metavar="DIRECTORY")
     parser.add_argument("--note", action="append", default=[])
     options = parser.parse_args()
     try:
         files = [judge_again(path) if options.again else load(path) for path in options.results]
+        old = [load(path) for path in options.earlier]
         extra = [load(path) if path else None for path in (options.swarm, options.mutants)]
     except (OSError, ValueError) as error:
         sys.exit("report: %s" % error)
-    print(report(files, options.note, *extra))
+    print(report(files, options.note, *extra, old))

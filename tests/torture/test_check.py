@@ -234,6 +234,11 @@ def test_figures(tmp_path):
                              "--swarm", swarm, "--mutants", mutants], timeout=30,
                             stdout=subprocess.PIPE, text=True)
     assert report.returncode == 0 and "| overlaps | 0 |" in report.stdout
+    assert "Earlier versions" not in report.stdout
     assert "| etcd 3.4, plaintext | 2 | 2.0 | 2 | 4 | 4 | 0 | 0 | 2 |" in report.stdout
     assert "| 7000 | 42 | 3 | 2 | 1 | 0 | 2.5 |" in report.stdout
     assert "caught: 1 of 2" in report.stdout and "| no-drift | **escaped** |" in report.stdout
+    report = subprocess.run([sys.executable, os.path.join(HERE, "report.py"), directory, "--earlier", result],
+                            timeout=30, stdout=subprocess.PIPE, text=True)
+    assert report.returncode == 0 and "## Earlier versions" in report.stdout
+    assert report.stdout.count("| etcd 3.4, plaintext | 1 | 1.0 | 1 |") == 2
