@@ -4,10 +4,13 @@
  *		     -> unknown, or nobody there -> AWAIT_TIME -> AWAIT_ANSWER with the same bytes
  *
  * The class of an answer is that of one attempt: after one that is unknown the whole stays unknown
- * until an answer of a branch tells, whatever refusals come later. */
+ * until an answer of a branch tells, whatever refusals come later. And then the branch that shows
+ * what is there has to come twice, the same: it alone says what became of an attempt that went
+ * through, and without TLS the path may have changed a bit of it, as perhaps of the answer before. */
 #include "record/records.h"
 
 #include "base/arena.h"
+#include "base/crc32c.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,6 +28,8 @@ struct settle {
 	struct once_instant since;
 	int64_t timeout_ns, pause_ns;
 	bool unknown; /* an attempt was */
+	bool shown;   /* what is there, once */
+	uint32_t digest;
 	once_done_fn *done;
 	void *userdata;
 };
@@ -67,6 +72,45 @@ static void finish(struct settle *s, const struct once_response *response)
 	done(userdata, &last);
 }
 
+static uint32_t digest_of(const struct once_response *response)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < response->op.n_results; i++) {
+		const struct once_op_result *result = &response->op.results[i];
+
+		sum = crc32c(sum, &result->n_kvs, sizeof(result->n_kvs));
+		for (size_t k = 0; k < result->n_kvs; k++) {
+			const struct once_kv *kv = &result->kvs[k];
+			const int64_t numbers[] = {
+				kv->create_revision, kv->mod_revision, kv->version, kv->lease};
+
+			sum = crc32c(sum, numbers, sizeof(numbers));
+			sum = crc32c(sum, kv->key.data, kv->key.size);
+			sum = crc32c(sum, kv->value.data, kv->value.size);
+		}
+	}
+	return sum;
+}
+
+/* What is there, and nobody has said the same before. */
+static bool to_be_confirmed(struct settle *s, const struct once_response *response)
+{
+	uint32_t digest;
+	bool same;
+
+	if (!s->unknown || response->outcome != ONCE_APPLIED || response->error != 0 ||
+		response->op.succeeded)
+		return false;
+	digest = digest_of(response);
+	same = s->shown && s->digest == digest;
+	s->shown = true;
+	s->digest = digest;
+	return !same;
+}
+
+static int attempt(struct settle *s);
+
 static void on_answer(void *userdata, const struct once_response *response)
 {
 	struct settle *s = userdata;
@@ -74,6 +118,16 @@ static void on_answer(void *userdata, const struct once_response *response)
 
 	s->call = NULL;
 	s->unknown = s->unknown || response->outcome == ONCE_UNKNOWN;
+	if (to_be_confirmed(s, response)) {
+		struct once_response doubtful = {
+			.error = -ETIMEDOUT, .outcome = ONCE_UNKNOWN, .endpoint = response->endpoint};
+
+		if (left > 0 && attempt(s) == 0)
+			return;
+		(void)strncpy(doubtful.message, once_strerror(-ETIMEDOUT), sizeof(doubtful.message) - 1);
+		finish(s, &doubtful);
+		return;
+	}
 	if (response->outcome == ONCE_APPLIED || left <= 0 ||
 		(response->outcome == ONCE_NOT_APPLIED && !passes(response->error))) {
 		finish(s, response);
