@@ -267,6 +267,30 @@ static void test_watch_with_several_ranges_is_concatenated(void **state)
 	assert_int_equal(codec_encode_watch(&request, ranges, NULL, 0, false), -EINVAL);
 }
 
+static void test_hash_and_alarms(void **state)
+{
+	struct once_alarm alarm = {.member = UINT64_MAX, .kind = ONCE_ALARM_NOSPACE};
+
+	check_request(codec_encode_hash_kv(&request, 0), "/v3/maintenance/hashkv", "{}", false);
+	check_request(codec_encode_hash_kv(&request, INT64_MAX), "/v3/maintenance/hashkv",
+		"{\"revision\":\"9223372036854775807\"}", false);
+	check_request(codec_encode_alarm(&request, NULL), "/v3/maintenance/alarm",
+		"{\"action\":\"GET\"}", false);
+	/* an answer that was lost may be asked for again: who disarms twice has disarmed */
+	check_request(codec_encode_alarm(&request, &alarm), "/v3/maintenance/alarm",
+		"{\"action\":\"DEACTIVATE\",\"alarm\":\"NOSPACE\",\"memberID\":"
+		"\"18446744073709551615\"}",
+		false);
+	alarm = (struct once_alarm){.member = 7, .kind = ONCE_ALARM_CORRUPT};
+	check_request(codec_encode_alarm(&request, &alarm), "/v3/maintenance/alarm",
+		"{\"action\":\"DEACTIVATE\",\"alarm\":\"CORRUPT\",\"memberID\":\"7\"}", false);
+	alarm.kind = ONCE_ALARM_NONE;
+	assert_int_equal(codec_encode_alarm(&request, &alarm), -EINVAL);
+	alarm.kind = (enum once_alarm_kind)3;
+	assert_int_equal(codec_encode_alarm(&request, &alarm), -EINVAL);
+	assert_int_equal(request.body.size, 0);
+}
+
 static void test_nonsense_is_refused_and_leaves_nothing(void **state)
 {
 	const struct once_compare bad_target = {.target = 17, .key = once_str("k")};
@@ -328,6 +352,7 @@ int main(void)
 			test_nested_txn_and_compare_of_a_range, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_leases, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cluster_and_compaction, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hash_and_alarms, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_authenticate_escapes_and_wipes, setup, teardown),
 		cmocka_unit_test_setup_teardown(

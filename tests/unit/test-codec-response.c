@@ -471,6 +471,40 @@ static void test_status(void **state)
 	check_rejected("{" H34 "}");
 }
 
+static void test_hash(void **state)
+{
+	codec_encode_hash_kv(&request, 0);
+	assert_int_equal(
+		decode(200, "{" H35 ", \"hash\":4294967295, \"compact_revision\":\"-1\"}"), 0);
+	check_header();
+	assert_int_equal(response.hash, UINT32_MAX);
+	assert_int_equal(response.compact_revision, -1);
+	check_rejected("{" H35 ", \"hash\":4294967296}");
+	check_rejected("{" H35 ", \"hash\":-1}");
+	check_rejected("{\"hash\":1}");
+}
+
+static void test_alarms(void **state)
+{
+	codec_encode_alarm(&request, NULL);
+	/* 3.4 says nothing at all when none is raised */
+	assert_int_equal(decode(200, "{}"), 0);
+	assert_int_equal(response.n_alarms, 0);
+	assert_int_equal(
+		decode(200, "{" H35 ", \"alarms\":[{\"memberID\":\"17163497475567447735\", "
+			    "\"alarm\":\"NOSPACE\"}, {\"memberID\":\"7\", "
+			    "\"alarm\":\"CORRUPT\"}, {\"memberID\":\"8\"}]}"),
+		0);
+	check_header();
+	assert_int_equal(response.n_alarms, 3);
+	assert_true(response.alarms[0].member == UINT64_C(17163497475567447735));
+	assert_int_equal(response.alarms[0].kind, ONCE_ALARM_NOSPACE);
+	assert_int_equal(response.alarms[1].kind, ONCE_ALARM_CORRUPT);
+	assert_int_equal(response.alarms[2].kind, ONCE_ALARM_NONE);
+	check_rejected("{" H35 ", \"alarms\":{}}");
+	check_rejected("{" H35 ", \"alarms\":[{\"memberID\":\"-7\"}]}");
+}
+
 static void test_member_list(void **state)
 {
 	codec_encode_member_list(&request, true);
@@ -674,6 +708,8 @@ int main(void)
 		TEST(test_lease_list),
 		TEST(test_authenticate),
 		TEST(test_status),
+		TEST(test_hash),
+		TEST(test_alarms),
 		TEST(test_member_list),
 		TEST(test_compaction),
 		TEST(test_what_is_no_answer_of_etcd_is_rejected),
