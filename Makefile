@@ -21,11 +21,13 @@ SEEDS ?=
 DOCKER ?=
 # bench
 RUNS ?= 5
+# page-test
+PICTURES ?=
 # fuzz: seconds for each target
 SECONDS ?= 60
 
 .DEFAULT_GOAL := build
-.PHONY: build help deps test figures demo bench torture swarm mutants model install up down fuzz asan clean
+.PHONY: build help deps test figures page-test demo bench torture swarm mutants model install up down fuzz asan clean
 
 build: $(BUILD)/build.ninja  ## compile everything into build/
 	@ninja --quiet -C $(BUILD) -j $(JOBS)
@@ -34,7 +36,7 @@ $(BUILD)/build.ninja:
 	$(MESON) setup $(BUILD)
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps:  ## install the Debian packages that are missing (root or sudo)
 	@tools/deps.sh build test demo
@@ -50,6 +52,12 @@ figures:  ## the long proofs with their figures: 20 cron jobs under faults, 100,
 		ONCED_BIN=$(BUILD)/daemon/onced ONCECTL_BIN=$(BUILD)/tools/oncectl/oncectl \
 		$(PYTHON) -m pytest -q -p no:cacheprovider tests/integration/test_cron.py \
 		tests/integration/test_records.py -k "leaders_die or no_number_twice"
+
+page-test:  ## the status page in headless Chromium (installs it, 300 MB); PICTURES=DIR keeps screenshots
+	@tools/deps.sh build test page
+	@$(MAKE) --no-print-directory build
+	@cd tests/page && ONCED_BIN=$(abspath $(BUILD))/daemon/onced ONCED_PICTURES=$(if $(PICTURES),$(abspath $(PICTURES))) PYTHONDONTWRITEBYTECODE=1 \
+		$(PYTHON) -m pytest -q -s -p no:cacheprovider .
 
 demo:  ## three nodes, four faults, one table, in about a minute; KEEP=1 leaves it up, DOCKER=1 in containers
 ifeq ($(DOCKER),1)

@@ -269,38 +269,57 @@ static void count_skip(struct facts_job *job, const struct once_run *run)
 	job->skipped[i].count += count;
 }
 
+/* The run that has begun and that this is the end of, or another attempt; NULL: a new one. */
+static struct facts_run *begun(struct facts_job *job, const char *item, int64_t at_ms)
+{
+	for (size_t i = 0; i < job->n_runs; i++)
+		if (job->runs[i].state == ONCE_RUN_BEGUN && strcmp(job->runs[i].item, item) == 0 &&
+			(at_ms == 0 || job->runs[i].at_ms == at_ms))
+			return &job->runs[i];
+	return NULL;
+}
+
+static struct facts_run *push_run(struct facts_job *job)
+{
+	memmove(job->runs + 1, job->runs, sizeof(job->runs) - sizeof(job->runs[0]));
+	job->n_runs += job->n_runs < FACTS_RUNS_MAX;
+	return &job->runs[0];
+}
+
+static void count_run(struct facts_job *job, const struct facts_run *run)
+{
+	job->ended[run->state]++;
+	if (run->start_ms > 0 && run->end_ms > 0)
+		facts_observe(&job->duration, facts_bounds_job, FACTS_BOUNDS_JOB,
+			(run->end_ms - run->start_ms) * MS);
+	if (run->state == ONCE_RUN_OK && run->end_ms > job->last_success_ms)
+		job->last_success_ms = run->end_ms;
+}
+
 void facts_run(struct facts *f, const char *name, const char *item, const struct once_run *run)
 {
+	int64_t at_ms = run->scheduled_ms ? run->scheduled_ms : run->start_ms, start_ms = run->start_ms;
 	struct facts_job *job = facts_job(f, name);
-	int64_t at_ms = run->scheduled_ms ? run->scheduled_ms : run->start_ms,
-		start_ms = run->start_ms;
-	bool same;
+	struct facts_run *at;
 
 	if (!job || (unsigned)run->state > ONCE_RUN_LOST)
 		return;
-	same = job->n_runs > 0 && job->runs[0].state == ONCE_RUN_BEGUN &&
-	       (at_ms == 0 || job->runs[0].at_ms == at_ms) &&
-	       strcmp(job->runs[0].item, item ? item : "") == 0;
-	if (same && run->start_ms == 0) { /* the end of a service */
-		start_ms = job->runs[0].start_ms;
-		at_ms = job->runs[0].at_ms;
+	item = item ? item : "";
+	at = run->state == ONCE_RUN_SKIPPED ? NULL : begun(job, item, at_ms);
+	if (at && start_ms == 0) { /* the end of a service */
+		start_ms = at->start_ms;
+		at_ms = at->at_ms;
 	}
-	if (!same) {
-		memmove(job->runs + 1, job->runs, sizeof(job->runs) - sizeof(job->runs[0]));
-		job->n_runs += job->n_runs < FACTS_RUNS_MAX;
-	}
-	fill_run(&job->runs[0], run, item, at_ms);
-	job->runs[0].start_ms = start_ms;
-	job->running = run->state == ONCE_RUN_BEGUN;
+	if (!at)
+		at = push_run(job);
+	fill_run(at, run, item, at_ms);
+	at->start_ms = start_ms;
 	if (run->state == ONCE_RUN_SKIPPED)
 		count_skip(job, run);
-	else if (run->state != ONCE_RUN_BEGUN)
-		job->ended[run->state]++;
-	if (run->state != ONCE_RUN_BEGUN && start_ms > 0 && run->end_ms > 0)
-		facts_observe(&job->duration, facts_bounds_job, FACTS_BOUNDS_JOB,
-			(run->end_ms - start_ms) * MS);
-	if (run->state == ONCE_RUN_OK && run->end_ms > job->last_success_ms)
-		job->last_success_ms = run->end_ms;
+	else
+		job->running = run->state == ONCE_RUN_BEGUN;
+	if (run->state != ONCE_RUN_SKIPPED && run->state != ONCE_RUN_BEGUN)
+		count_run(job, at);
 	f->version++;
 }
 

@@ -292,10 +292,15 @@ static void on_runs(void *userdata, const struct once_response *response)
 	read_runs(l);
 }
 
-/* A leader knows its own; and those that it did not run it may have read before it led. */
+/* A leader knows its own runs. Of others it may have read before it led; those that had no end then may have
+ * got one. */
 static bool is_wanted(const struct look *l, const struct facts_job *job)
 {
-	return job->type == CONFIG_JOB_CRON && (l->group->token == 0 || job->n_runs == 0);
+	bool open = false;
+
+	for (size_t i = 0; i < job->n_runs; i++)
+		open |= job->runs[i].state == ONCE_RUN_BEGUN && job->runs[i].token != l->group->token;
+	return job->type == CONFIG_JOB_CRON && (l->group->token == 0 || job->n_runs == 0 || open);
 }
 
 static void read_runs(struct look *l)

@@ -170,6 +170,28 @@ static void test_metrics_of_runs(void **state)
 	teardown(&r);
 }
 
+static void test_a_skip_beside_a_run_leaves_it_running(void **state)
+{
+	struct rig r;
+	struct once_run run = {.state = ONCE_RUN_BEGUN, .scheduled_ms = 60000, .start_ms = 60000};
+	struct once_run skip = {.state = ONCE_RUN_SKIPPED, .scheduled_ms = 120000, .reason = "overlap"};
+	struct facts_job *job;
+
+	setup(&r);
+	facts_run(&r.facts, "backup", NULL, &run);
+	facts_run(&r.facts, "backup", NULL, &skip);
+	job = facts_job(&r.facts, "backup");
+	assert_true(job->running);
+	run.state = ONCE_RUN_OK;
+	run.end_ms = 130000;
+	facts_run(&r.facts, "backup", NULL, &run);
+	assert_false(job->running);
+	assert_int_equal(job->n_runs, 2);
+	assert_int_equal(job->runs[0].state, ONCE_RUN_SKIPPED);
+	assert_int_equal(job->runs[1].state, ONCE_RUN_OK);
+	teardown(&r);
+}
+
 static void test_a_service_ends_with_the_time_it_began(void **state)
 {
 	struct rig r;
@@ -415,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_metrics_escape_labels),
 		cmocka_unit_test(test_metrics_in_both_forms),
 		cmocka_unit_test(test_metrics_of_runs),
+		cmocka_unit_test(test_a_skip_beside_a_run_leaves_it_running),
 		cmocka_unit_test(test_a_service_ends_with_the_time_it_began),
 		cmocka_unit_test(test_metrics_of_a_thousand_groups),
 		cmocka_unit_test(test_a_reload_keeps_what_was_counted),

@@ -1,0 +1,138 @@
+"""The status page as people see it: in headless Chromium, against real daemons and etcd, through a failover."""
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "integration"))
+import procs  # noqa: E402
+from browser import Browser, missing  # noqa: E402
+from cluster import Cluster, clean_environment, wait_for  # noqa: E402
+from jobnode import JobGroup  # noqa: E402
+from web import Page  # noqa: E402
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+NASTY = "<img src=x onerror=alert(1)>"
+DESK, PHONE = (1180, 900), (390, 844)
+
+
+@pytest.fixture(scope="module")
+def onced():
+    return os.path.abspath(os.environ.get("ONCED_BIN") or os.path.join(TOP, "build", "daemon", "onced"))
+
+
+@pytest.fixture
+def nodes(tmp_path, onced):
+    """alpha, beta and gamma with a few jobs."""
+    reason = missing()
+    if reason:
+        pytest.skip(reason)
+    procs.adopt()
+    with Cluster(tmp_path / "etcd", 1, True) as cluster:
+        group = JobGroup(tmp_path, cluster, onced)
+        group.job("backup", Type="cron", Schedule="*/5 * * * *", Exec="/bin/true", Description="Database to tape")
+        group.job("report", Type="cron", Schedule="@every 3s", Shell="yes", Exec="sleep 0.7; exit $(($(date +%s) / 3 % 4 == 0))",
+                  Description="Figures for the morning")
+        group.job("sync", Type="cron", Schedule="@every 2s", Exec="/bin/sleep 2.6", Description="Overlaps itself")
+        group.job("worker", Exec="/bin/sleep 1000", Description="The one and only")
+        for name in ("alpha", "beta", "gamma"):
+            group.start(name)
+            node = group.nodes[name]
+            node.close()
+            with open(node.conf, "a", encoding="ascii") as file:
+                file.write("[Http]\nListen=127.0.0.1:0\n[Node]\nAddress=%s.example:7780\n" % name)
+        cluster.wipe()
+        for node in group.nodes.values():
+            node.start()
+        yield group
+        group.close()
+
+
+@pytest.fixture
+def browser(tmp_path, nodes):
+    made = Browser(tmp_path)
+    yield made
+    made.close()
+
+
+def picture(browser, name):
+    where = os.environ.get("ONCED_PICTURES")
+    if where:
+        os.makedirs(where, exist_ok=True)
+        browser.picture(os.path.join(where, name + ".png"))
+
+
+def test_the_page(browser, nodes):
+    pages = {name: Page(node) for name, node in nodes.nodes.items()}
+    leader = wait_for("a leader", lambda: next((n for n, p in pages.items() if p.status("/leader") == 200), None), 20)
+    other = next(n for n in sorted(pages) if n != leader)
+    browser.show(*DESK)
+    browser.open("data:text/html,the browser's own start is not what is measured")
+    paints = []
+    for name in sorted(pages):  # each daemon is asked for its page for the first time
+        browser.open("http://127.0.0.1:%d/" % pages[name].port)
+        paints += wait_for("a paint", lambda: browser.run(
+            "return performance.getEntriesByType('paint').map(p => p.startTime)"), 10)[:1]
+    print("first paints after %s ms" % ", ".join("%.0f" % p for p in paints))
+    browser.open("http://127.0.0.1:%d/" % pages[other].port)
+    browser.wait_text("#who", leader + " leads", 15)
+    wait_for("three nodes", lambda: browser.run("return document.querySelectorAll('.node').length") == 3, 15)
+    browser.wait_text("#linked", "live", 5)
+    assert browser.run("return document.querySelectorAll('img').length") == 0
+    assert browser.run("return performance.getEntriesByType('resource').every(r => r.name.startsWith(location.origin))")
+    wait_for("runs", lambda: browser.run("return document.querySelectorAll('.run').length") >= 2, 25)
+    picture(browser, "follower-light")
+
+    # a failover, seen from a follower
+    began = time.monotonic()
+    nodes.nodes[leader].signal("kill", "guardian", "agent")
+    wait_for("that it is silent", lambda: "out" in browser.run("return document.querySelector('#gauge').className"),
+             10, 0.02)
+    picture(browser, "failover")
+    wait_for("another leader", lambda: leader + " leads" not in browser.text("#who") and
+             " leads" in browser.text("#who"), 20, 0.05)
+    print("another leader shows after %.1f s" % (time.monotonic() - began))
+    browser.wait_text("#terms", "it gave no proof for too long", 10)
+    successor = browser.text("#who").split(" ")[0]
+    nodes.nodes[leader].start()
+    browser.open("http://127.0.0.1:%d/" % pages[successor].port)
+    browser.wait_text("#who", successor + " leads", 10)
+    browser.wait_text("#what", "until the fence deadline", 5)
+    wait_for("three nodes", lambda: browser.run("return document.querySelectorAll('.node:not(.gone)').length") == 3, 20)
+    time.sleep(6)
+    picture(browser, "leader-light")
+    browser.show(*DESK, dark=True)
+    picture(browser, "leader-dark")
+    browser.show(*PHONE, phone=True)
+    time.sleep(0.5)
+    wide = browser.run("return [document.documentElement.scrollWidth, innerWidth]")
+    assert wide[0] <= wide[1], "the page is wider than the phone: %s" % wide
+    picture(browser, "phone-light")
+    browser.show(*PHONE, phone=True, dark=True)
+    picture(browser, "phone-dark")
+
+    # without etcd
+    browser.show(*DESK)
+    nodes.cluster.pause(0)
+    try:
+        browser.wait_text("#who", "cannot prove itself", 20)
+        browser.wait_text("#linked", "without etcd", 20)
+        picture(browser, "no-etcd")
+    finally:
+        nodes.cluster.resume(0)
+    pages[leader] = Page(nodes.nodes[leader])
+    wait_for("a leader again", lambda: any(p.status("/leader") == 200 for p in pages.values()), 20)
+
+    # what somebody wrote is text, wherever it comes from
+    nodes.job("nasty", Exec="/bin/echo '%s'" % NASTY, Description=NASTY, RestartDelay="1h")
+    for node in nodes.nodes.values():
+        procs.send(node.guardian, signal.SIGHUP)
+    browser.wait_text("#jobs", NASTY, 15)
+    leader = next(n for n, p in pages.items() if p.status("/leader") == 200)
+    browser.open("http://127.0.0.1:%d/" % pages[leader].port)
+    browser.wait_text("#log", "nasty: started", 15)
+    assert browser.run("return document.querySelectorAll('img').length") == 0
+    complaints = [c["message"] for c in browser.console() if "favicon" not in c["message"]]
+    assert not complaints, complaints
