@@ -409,6 +409,7 @@ static void decode_answer(struct json *json, const cJSON *root, const struct cod
 static int reject(
 	struct codec_reply *reply, int error, int http_status, const char *body, size_t size)
 {
+	const char *named = "CommonName of client sending a request against gateway";
 	char text[200];
 	int n;
 
@@ -421,8 +422,15 @@ static int reject(
 	/* A body with status 200 may hold values and tokens: those stay out of logs. */
 	if (http_status == 200)
 		size = 0;
-	n = snprintf(text, sizeof(text), "the answer (HTTP %d) is not etcd's%s%.*s", http_status,
-		size ? ": " : "", (int)(size < 100 ? size : 100), size ? body : "");
+	if (size > 0 && memmem(body, size, named, strlen(named)))
+		n = snprintf(text, sizeof(text),
+			"etcd with auth takes no client certificate with a CommonName: expected "
+			"one "
+			"without, and a user");
+	else
+		n = snprintf(text, sizeof(text), "the answer (HTTP %d) is not etcd's%s%.*s",
+			http_status, size ? ": " : "", (int)(size < 100 ? size : 100),
+			size ? body : "");
 	(void)n;
 	codec_reply_fail(reply, -EBADMSG, ONCE_UNKNOWN, text);
 	return -EBADMSG;

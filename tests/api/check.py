@@ -49,6 +49,7 @@ LAYERS = [
     (r"daemon/web-internal\.h", LIBC, r"base/|once/|daemon/|microhttpd\.h"),
     (r"daemon/look\.c", LIBC, r"base/|once/|daemon/|elect/keys\.h"),
     (r"daemon/.*", LIBC, r"base/|once/|daemon/|core/(policy|schedule|zone|civil)\.h"),
+    (r"tools/oncectl/certificate\.[ch]", LIBC, r"tools/oncectl/certificate\.h|openssl/"),
     (r"tools/oncectl/connect\.c", LIBC, r"base/|once/|tools/oncectl/|ev\.h"),
     (r"tools/etcd-reporter/json\.[ch]", PURE | {"stdlib.h"}, r"base/|tools/etcd-reporter/"),
     (r"tools/etcd-faker/generate\.[ch]", PURE | {"errno.h"}, r"base/|tools/etcd-faker/"),

@@ -2,6 +2,7 @@
  * here, with this user and these certificates.
  *
  * Each check adds findings. The exit code is 1 when one of them says that onced cannot work so. */
+#include "tools/oncectl/certificate.h"
 #include "tools/oncectl/cluster.h"
 #include "tools/oncectl/members.h"
 #include "tools/oncectl/versions.h"
@@ -19,6 +20,7 @@ enum {
 	FINDINGS_MAX = 128,
 	ROUND_TRIPS = 20,
 	OLD_REVISIONS = 1000000,
+	SOON_DAYS = 14,
 };
 
 static const int64_t DB_LARGE = INT64_C(1600) * 1000 * 1000; /* etcd's quota is 2 GB by default */
@@ -27,6 +29,7 @@ struct doctor {
 	struct ctl *ctl;
 	struct ctl_members members;
 	struct ctl_cluster cluster;
+	bool no_user; /* auth is on, and none was given */
 	struct {
 		enum level level;
 		const char *what, *text;
@@ -140,6 +143,8 @@ static bool may_read(struct doctor *d, const char *key, bool prefix)
 	if (prefix)
 		op.range_end = (struct once_bytes){end, once_prefix_end(op.key, end)};
 	r = ctl_try_op(d->ctl, &op);
+	if (r && r->error != 0 && strstr(r->message, "user name is empty"))
+		d->no_user = true;
 	if (r && r->error != 0)
 		find(d, BAD, "access",
 			ctl_printf(d->ctl, "%s%s cannot be read: %s", key, prefix ? "..." : "",
@@ -172,6 +177,34 @@ static void check_guard(struct doctor *d)
 				d->ctl, "the self-test of guarded writes failed: %s", r->message));
 }
 
+/* etcd refuses every request through its gateway when auth is on and the client's certificate has a
+ * CommonName, which over gRPC would be the user. */
+static void check_certificate(struct doctor *d, const struct config *c)
+{
+	struct certificate certificate;
+	struct ctl *ctl = d->ctl;
+
+	if (certificate_read(&certificate, c->cert) < 0)
+		return; /* the client has told */
+	if (certificate.common_name[0])
+		find(d, WARN, "certificate",
+			ctl_printf(ctl,
+				"%s has the CommonName %s: with auth on, etcd's gateway will "
+				"refuse every "
+				"request; expected none, and User= with PasswordFile=",
+				c->cert, ctl_text(ctl, once_str(certificate.common_name))));
+	if (!certificate.for_clients)
+		find(d, WARN, "certificate",
+			ctl_printf(
+				ctl, "%s is not for clients, by its extended key usage", c->cert));
+	if (certificate.days_left < SOON_DAYS)
+		find(d, certificate.days_left < 0 ? BAD : WARN, "certificate",
+			ctl_printf(ctl, "%s ends in %d days", c->cert, certificate.days_left));
+	else
+		find(d, GOOD, "certificate",
+			ctl_printf(ctl, "%s holds for %d days", c->cert, certificate.days_left));
+}
+
 static void check_login(struct doctor *d)
 {
 	const struct config *c = &d->ctl->config;
@@ -188,11 +221,13 @@ static void check_login(struct doctor *d)
 		find(d, WARN, "login",
 			"neither a user nor a client certificate: whoever reaches this etcd may "
 			"lead");
-	if (c->user && c->cert)
-		find(d, GOOD, "login",
-			"user and certificate: etcd's gateway refuses every request when auth is "
-			"on and "
-			"the certificate has a CommonName; leave that empty");
+	if (d->no_user)
+		find(d, BAD, "login",
+			"this etcd wants a user: set User= and PasswordFile=; its JSON gateway "
+			"takes no "
+			"certificate's name for one");
+	if (c->cert)
+		check_certificate(d, c);
 }
 
 /* A lease of the configured TTL, and a guarded key on it would be as on any. */
