@@ -70,7 +70,7 @@ else
 		--lifejob $(BUILD)/tests/integration/lifejob $(if $(KEEP),--keep)
 endif
 
-bench:  ## measure and write docs/benchmarks.md; PART=failover|writers|rtt|bulk, RUNS=5, CHECK=1 compares with the aims
+bench:  ## measure and write docs/benchmarks.md; PART=failover|writers|rtt|bulk|million, RUNS=5, CHECK=1 compares with the aims
 	@tools/deps.sh build demo bench
 	@$(MAKE) --no-print-directory build
 	@$(PYTHON) tests/bench/bench.py --onced $(BUILD)/daemon/onced --runs $(RUNS) $(if $(CHECK),--check) $(addprefix --part ,$(PART))

@@ -1,8 +1,11 @@
 #!/usr/bin/python3
 """Measures onced and its tools, and writes docs/benchmarks.md.
 
-In parts: failover, beside etcdctl; writers, rtt and bulk, the tools (see these files). failover: one etcd with TLS; everything runs inside network namespaces of its own, on its loopback, except for
-the cuts, where each node has its own namespace. Without root there are no namespaces and no cuts.
+In parts: failover, beside etcdctl; writers, rtt, bulk and million, the tools (see these files).
+
+failover: one etcd with TLS; everything runs inside network namespaces of its own, on its loopback,
+except for the cuts, where each node has its own namespace. Without root there are no namespaces and no
+cuts.
 """
 import argparse
 import ctypes
@@ -20,6 +23,7 @@ sys.path.insert(0, os.path.join(TOP, "tests", "integration"))
 import bulk  # noqa: E402
 import failover  # noqa: E402
 import idle  # noqa: E402
+import million  # noqa: E402
 import net as network  # noqa: E402
 import parts  # noqa: E402
 import procs  # noqa: E402
@@ -32,7 +36,7 @@ from rig import Rig  # noqa: E402
 
 CLONE_NEWNET = 0x40000000
 CANDIDATES = 4
-TOOLS = {"writers": writers, "rtt": rtt, "bulk": bulk}
+TOOLS = {"writers": writers, "rtt": rtt, "bulk": bulk, "million": million}
 
 
 class Bench:
@@ -148,7 +152,6 @@ def arguments():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--part", choices=parts.ORDER, action="append", help="these parts alone")
     parser.add_argument("--each", type=float, default=3, help="writers, rtt: seconds of each row")
-    parser.add_argument("--quick", action="store_true", help="bulk: without a million keys")
     parser.add_argument("--beside", help="what else the machine does meanwhile, to be said in the document")
     parser.add_argument("--seconds", type=float, default=20, help="of rest, per role")
     parser.add_argument("--settle", type=float, default=8, help="seconds before it")

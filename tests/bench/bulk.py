@@ -16,7 +16,7 @@ import load
 import parts
 import writers
 
-COUNTS = (100000, 1000000)
+COUNT = 100000
 PAGE = 1000
 
 
@@ -122,7 +122,7 @@ def one(bench, count, number, add):
         done = fake(bench, cluster, count)
         assert done.code == 0, done.error
         add("etcd-faker -c 64", count, done)
-        if program and count == COUNTS[0]:
+        if program and count == COUNT:
             peer = writers.go(program, cluster, "put", 64, count, bench.directory, "/go/")
             add("Go clientv3, key by key, 64 workers", count, peer)
         for what, flags in (("etcd-reporter", ()), ("etcd-reporter -batch 1000", ("-batch", str(PAGE)))):
@@ -135,46 +135,48 @@ def one(bench, count, number, add):
             add("curl, the same pages of 1,000", count, done)
 
 
-def aims(found, beat):
-    def seconds(what, count=COUNTS[0]):
+def tool_aims(found, count):
+    def seconds(what):
         return parts.median([r.seconds for r in found[what, count]]) if (what, count) in found else None
 
     def over(a, b):
         return None if a is None or b is None else a / b
 
-    value = over(seconds("Go clientv3, key by key, 64 workers"), seconds("etcd-faker -c 64"))
-    yield "etcd-faker, times Go key by key, 100,000 keys", value, ">= 3", value is None or value >= 3
-    for count in COUNTS:
-        if ("etcd-faker -c 64", count) not in found:
-            continue
-        value = max(r.peak_mb for r in found["etcd-faker -c 64", count])
-        yield "etcd-faker, peak MB, %s keys" % parts.number(count), value, "< 20", value < 20
-        value = max(r.peak_mb for r in found["etcd-reporter", count])
-        yield "etcd-reporter, peak MB, %s keys" % parts.number(count), value, "< 12", value < 12
-        value = over(seconds("etcd-reporter -batch 1000", count), seconds("curl, the same pages of 1,000", count))
-        yield ("etcd-reporter, times curl's time, %s keys" % parts.number(count), value, "<= 1.3",
-               value is None or value <= 1.3)
+    if count == COUNT:
+        value = over(seconds("Go clientv3, key by key, 64 workers"), seconds("etcd-faker -c 64"))
+        yield "etcd-faker, times Go key by key", value, ">= 3", value is None or value >= 3
+    value = max(r.peak_mb for r in found["etcd-faker -c 64", count])
+    yield "etcd-faker, peak MB", value, "< 20", value < 20
+    value = max(r.peak_mb for r in found["etcd-reporter", count])
+    yield "etcd-reporter, peak MB", value, "< 12", value < 12
+    value = over(seconds("etcd-reporter -batch 1000"), seconds("curl, the same pages of 1,000"))
+    yield "etcd-reporter, times curl's time", value, "<= 1.3", value is None or value <= 1.3
+
+
+def beat_aims(beat):
     rest = quantile(beat["at rest"], 0.99)
     for mode in ("individual", "txn", "packed"):
         value = quantile(beat[mode], 0.99) / rest
         yield "p99 of a beat under %s, times that at rest" % mode, value, "<= 3", value <= 3
 
 
-def document(bench, found, beat):
+def tool_table(found):
     rows = [(what, parts.number(count), parts.spread([r.seconds for r in runs]),
              parts.number(count / parts.median([r.seconds for r in runs])),
              parts.spread([r.cpu_s for r in runs]), parts.spread([r.etcd_cpu_s for r in runs]),
              parts.spread([r.peak_mb for r in runs])) for (what, count), runs in sorted(
-                 found.items(), key=lambda item: (item[0][1], list(found).index(item[0])))]
+                 found.items(), key=lambda item: list(found).index(item[0]))]
+    return parts.table(("what", "keys", "s", "keys/s", "client's processor, s", "etcd's, s",
+                        "client's peak, MB"), rows)
+
+
+def document(bench, found, beat):
     felt = [(mode, len(times), *("%.2f" % quantile(times, part) for part in (0.5, 0.9, 0.99)))
             for mode, times in beat.items()]
-    held = [(what, "-", aim, "not measured") if value is None else
-            (what, parts.number(value), aim, "yes" if good else "no")
-            for what, value, aim, good in aims(found, beat)]
     return """## Filling and reporting
 
 Written by `make bench PART=bulk`, %s; one member, plaintext, a fresh etcd each run, values of about 150
-bytes, %d runs (of a million keys one). Median [min-max]; what runs beside: %s.
+bytes, %d runs. Median [min-max]; what runs beside: %s.
 
 %s
 
@@ -184,23 +186,24 @@ fast as it can on the same host.
 %s
 
 %s
-""" % (bench.host, bench.runs, bench.beside, parts.table(
-        ("what", "keys", "s", "keys/s", "client's processor, s", "etcd's, s", "client's peak, MB"), rows),
+""" % (bench.host, bench.runs, bench.beside, tool_table(found),
        parts.table(("bulk work", "beats", "p50, ms", "p90, ms", "p99, ms"), felt),
-       parts.table(("aim", "measured", "wanted", "reached"), held))
+       parts.aims_table([*tool_aims(found, COUNT), *beat_aims(beat)]))
+
+
+def collector(found):
+    def add(what, count, done):
+        found.setdefault((what, count), []).append(done)
+        print("%-38s %8d keys %8.2f s %6.1f MB" % (what, count, done.seconds, done.peak_mb), flush=True)
+    return add
 
 
 def measure(bench):
     found, beat = {}, {}
-
-    def add(what, count, done):
-        found.setdefault((what, count), []).append(done)
-        print("%-38s %8d keys %8.2f s %6.1f MB" % (what, count, done.seconds, done.peak_mb), flush=True)
+    add = collector(found)
     bench.ids = load.make_ids(os.path.join(bench.directory, "ids"), writers.PACKED_IDS)
     for number in range(bench.runs):
-        one(bench, COUNTS[0], number, add)
-    if not bench.quick:
-        one(bench, COUNTS[1], 0, add)
+        one(bench, COUNT, number, add)
     beats(bench, beat)
-    bench.check(aims(found, beat))
+    bench.check([*tool_aims(found, COUNT), *beat_aims(beat)])
     return document(bench, found, beat)

@@ -5,7 +5,7 @@ A part begins with a comment that names it and ends where the next one begins.
 import os
 import re
 
-ORDER = ("failover", "writers", "rtt", "bulk")
+ORDER = ("failover", "writers", "rtt", "bulk", "million")
 
 
 def marker(name):
@@ -59,3 +59,10 @@ def spread(values, form=number):
 def table(head, rows):
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
+
+
+def aims_table(aims):
+    """(what, value or None, aim, held) each."""
+    return table(("aim", "measured", "wanted", "reached"), [
+        (what, "-", aim, "not measured") if value is None else
+        (what, number(value), aim, "yes" if good else "no") for what, value, aim, good in aims])

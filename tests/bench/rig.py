@@ -21,15 +21,13 @@ def version(program):
 
 
 class Rig:
-    """quick: what takes minutes alone is left out."""
-
     def __init__(self, options, directory, machine):
         build = os.path.dirname(os.path.dirname(options.onced))
         self.oncectl = os.path.join(build, "tools", "oncectl", "oncectl")
         self.faker = os.path.join(build, "tools", "etcd-faker", "etcd-faker")
         self.reporter = os.path.join(build, "tools", "etcd-reporter", "etcd-reporter")
         self.delayproxy = os.path.join(build, "tests", "bench", "delayproxy")
-        self.runs, self.seconds, self.quick = options.runs, options.each, options.quick
+        self.runs, self.seconds = options.runs, options.each
         self.directory, self.output = directory, options.output
         self.bindir = options.etcd or newest_etcd()
         self.host = "%s; %s, %s" % (machine, version(self.oncectl), version(

@@ -66,8 +66,11 @@ beside: %s.
 ![Confirmed ids a second by round trip](rtt.svg)
 
 %s
+
+%s
 """ % (bench.host, bench.runs, bench.seconds, os.cpu_count(), bench.beside,
-       parts.table(["round trip", "1/RTT"] + [NAMES[row[:2]] for row in ROWS], rows))
+       parts.table(["round trip", "1/RTT"] + [NAMES[row[:2]] for row in ROWS], rows),
+       parts.aims_table(aims(found)))
 
 
 def aims(found):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 import pytest
 
@@ -315,3 +316,29 @@ def test_interrupted_while_etcd_is_silent(cluster, proxy, feed, tmp_path):
     assert out == lines(range(len(out.split())))
     proxy.heal()
     verify(cluster, "txn", out.split(), tmp_path)
+
+
+def received(cluster):
+    """Bytes of requests that each member's gateway passed on."""
+    found = []
+    for member in cluster.members:
+        with urllib.request.urlopen(member.url + "/metrics", timeout=20) as answer:
+            found.append(sum(float(line.split()[1]) for line in answer.read().decode().split("\n")
+                             if line.startswith("etcd_network_client_grpc_received_bytes_total")))
+    return found
+
+
+@pytest.mark.parametrize("cluster", [("3.4", 3, False)], indirect=True, ids=describe)
+def test_bulk_work_is_where_etcd_leads(cluster, feed):
+    """Whatever endpoint comes first: a follower would double the way of every request."""
+    leader = cluster.leader()
+    urls = ",".join(cluster.members[(leader + i) % 3].url for i in (1, 2, 0))
+    fed = feed("txn", "--batch", "50", urls=urls)
+
+    def is_there():
+        before = received(cluster)
+        fed.wait_more(2000)
+        grown = [b - a for a, b in zip(before, received(cluster))]
+        return grown[cluster.leader()] > 0.9 * sum(grown) > 0
+    wait_for("all of it at etcd's leader", is_there, 20)
+    assert fed.end()[0] == 0
