@@ -8,6 +8,8 @@ import procs
 from cluster import clean_environment
 from node import Node
 
+EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
+                        "conf", "jobs.d")
 CONF = """[Etcd]
 Endpoints=%(endpoints)s
 CACert=%(ca)s
@@ -21,6 +23,12 @@ Profile=fast
 [Daemon]
 RuntimeDirectory=%(run)s
 """
+
+
+def told(name):
+    """The indented lines of an example's comments: what people are told to write elsewhere."""
+    with open(os.path.join(EXAMPLES, name + ".job.example"), encoding="ascii") as file:
+        return "".join(line[6:] for line in file if line.startswith("#     "))
 
 
 def moment(text):
@@ -66,6 +74,16 @@ class JobGroup:
             file.write("\n".join(lines) + "\n")
         return path
 
+    def example(self, name, *changes, job=None):
+        """The shipped example as a job, with what belongs to this machine in place of its (old, new)."""
+        with open(os.path.join(EXAMPLES, name + ".job.example"), encoding="ascii") as file:
+            text = file.read()
+        for old, new in changes:
+            assert old in text, "no %s in the example %s" % (old, name)
+            text = text.replace(old, new)
+        with open(os.path.join(self.jobs_dir, (job or name) + ".job"), "w", encoding="utf-8") as file:
+            file.write(text)
+
     def start(self, *names):
         for name in names:
             self.nodes[name] = FileNode(name, self.directory, self.onced, self.cluster,
@@ -106,4 +124,4 @@ class JobGroup:
         assert not left, "left behind: " + "; ".join(left)
 
 
-__all__ = ["FileNode", "JobGroup", "moment", "clean_environment"]
+__all__ = ["EXAMPLES", "FileNode", "JobGroup", "moment", "told", "clean_environment"]

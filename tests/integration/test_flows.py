@@ -1,7 +1,6 @@
 """Jobs that are done one time ever, on real etcd, while their leaders die: once, steps, and migrations of
 real databases."""
 import os
-import re
 import shutil
 import subprocess
 import time
@@ -11,10 +10,10 @@ import pytest
 import postgres
 from cluster import wait_for
 from conftest import describe
+from jobnode import told
 from sqlitedb import Sqlite
 
 pytestmark = pytest.mark.parametrize("cluster", [("3.5", 1, True)], indirect=True, ids=describe)
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FILES = 5
 
 
@@ -215,26 +214,17 @@ def database(tmp_path_factory):
     made.close()
 
 
-def example_fence():
-    """What the shipped example tells people to run first, and its Runner= line."""
-    with open(os.path.join(TOP, "conf", "jobs.d", "migrate-postgresql.job.example"),
-              encoding="ascii") as file:
-        text = file.read()
-    fence = "\n".join(re.findall(r"^#     (.*)$", text, re.M))
-    return fence, re.search(r"^Runner=(.*)$", text, re.M).group(1)
-
-
 def test_postgresql_migrations_while_every_leader_dies(jobs, database, tmp_path):
-    fence, runner = example_fence()
-    database.sql(fence)
+    database.sql(told("migrate-postgresql"))
     database.sql("CREATE TABLE applied (id serial, file int)")
     files = tmp_path / "migrations"
     files.mkdir()
     for i in range(1, 4):
         (files / ("%04d_step.sql" % i)).write_text(
             "INSERT INTO applied (file) VALUES (%d);\nSELECT pg_sleep(1.5);\n" % i)
-    jobs.job("schema", Type="migrate", Directory=str(files), Runner=runner,
-             Environment=database.environment())
+    jobs.example("migrate-postgresql", ("/usr/share/shop/migrations", str(files)),
+                 ("PGHOST=/run/postgresql PGDATABASE=shop PGUSER=shop PATH=/usr/bin:/bin",
+                  database.environment()), job="schema")
     jobs.start("a", "b", "c")
     names = ["%04d_step.sql" % i for i in range(1, 4)]
     # A killed psql leaves its statement to the server, which rolls it back when it answers.
@@ -247,31 +237,36 @@ def test_postgresql_migrations_while_every_leader_dies(jobs, database, tmp_path)
 
 # ---- log rotation
 
-def test_logs_that_nodes_share_rotate_once_a_period(jobs, tmp_path):
+@pytest.mark.parametrize("script", ["prerotate", "postrotate"])
+def test_logs_that_nodes_share_rotate_once_a_period(jobs, tmp_path, script):
+    """Cut off before a log is renamed, and after that, before logrotate has written its state."""
     logrotate = shutil.which("logrotate", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
     if not logrotate:
         pytest.skip("logrotate is not installed")
-    logs = tmp_path / "logs"
+    logs, conf = tmp_path / "logs", tmp_path / "logrotate.conf"
     logs.mkdir(mode=0o755)
     for name in ("one.log", "two.log"):
         (logs / name).write_text("line\n" * 100)
-    conf = tmp_path / "logrotate.conf"
-    conf.write_text("%s/*.log {\n su root root\n daily\n rotate 9\n create 0644\n prerotate\n sleep 0.7\n"
-                    " endscript\n}\n" % logs)
+    text = told("logrotate").replace("/srv/logs", str(logs))
+    assert "daily" in text
+    mark = tmp_path / "mark"
+    conf.write_text(text.replace("daily", "daily\n%s\ntouch %s; sleep 0.7\nendscript" % (script, mark)))
     os.chmod(str(conf), 0o644)
-    state = logs / ".logrotate.state"
     # Rotated the last time a week ago: one rotation is due, and no more today.
     old = time.strftime("%Y-%-m-%-d-%H:0:0", time.localtime(time.time() - 7 * 86400))
-    state.write_text("logrotate state -- version 2\n" +
-                     "".join('"%s/%s" %s\n' % (logs, n, old) for n in ("one.log", "two.log")))
-    jobs.job("rotate", Type="cron", Schedule="@every 2s", OnInterrupt="rerun",
-             Exec="%s --state %s %s" % (logrotate, state, conf))
+    (logs / ".logrotate.state").write_text("logrotate state -- version 2\n" + "".join(
+        '"%s/%s" %s\n' % (logs, n, old) for n in ("one.log", "two.log")))
+    jobs.example("logrotate", ("@daily", "@every 1s"), ("/usr/sbin/logrotate", logrotate),
+                 ("/srv/logs", str(logs)), ("/etc/onced/logrotate.conf", str(conf)))
     jobs.start("a", "b", "c")
-    wait_for("a run", lambda: jobs.runs("rotate"), 15, 0.01)
-    time.sleep(0.4)
+    wait_for("its middle", mark.exists, 15, 0.01)
     kill_leader(jobs).start()
     wait_for("three runs after it", lambda: sum(
-        r["state"] == "ok" for r in jobs.runs("rotate").values()) >= 3, 25)
-    names = sorted(n for n in os.listdir(logs) if not n.startswith("."))
-    assert names == ["one.log", "one.log.1", "two.log", "two.log.1"], names
-    assert all((logs / n).read_text() == "line\n" * 100 for n in names if n.endswith(".1"))
+        r["state"] == "ok" for r in jobs.runs("logrotate").values()) >= 3, 30)
+    assert all(r["state"] in ("ok", "begun", "skipped") for r in jobs.runs("logrotate").values())
+    names = sorted(n.split("-")[0] for n in os.listdir(logs) if not n.startswith("."))
+    assert names == ["one.log", "one.log", "two.log", "two.log"], os.listdir(logs)
+    for name in ("one", "two"):
+        rotated, = logs.glob(name + ".log-*")
+        assert rotated.read_text() == "line\n" * 100
+        assert (logs / (name + ".log")).read_text() == ""
