@@ -256,6 +256,16 @@ def test_promtool(group):
     assert samples(answer.body)
 
 
+def test_openmetrics_by_another_reader(group):
+    """Prometheus's own Python library, which is strict."""
+    parser = pytest.importorskip("prometheus_client.openmetrics.parser",
+                                 reason="Debian has it in the package python3-prometheus-client")
+    page = start(group, "a")["a"]
+    found = {family.name: family.type for family in parser.text_string_to_metric_families(page.get("/metrics").body)}
+    assert found["onced_state"] == "stateset" and found["onced_beat_round_trip_seconds"] == "histogram"
+    assert found["onced_terms"] == "counter" and found["onced_node"] == "info"
+
+
 def test_rules_and_dashboard(cluster, onced):
     """Every metric that the shipped rules and the dashboard name is one that the daemon has."""
     where = os.path.join(TOP, "conf", "monitoring")
