@@ -27,7 +27,7 @@ PICTURES ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := build
-.PHONY: build help deps test figures page-test demo bench torture swarm mutants model install up down fuzz asan clean
+.PHONY: build help deps test figures page-test demo bench torture swarm mutants model deb deb-test install up down fuzz asan clean
 
 build: $(BUILD)/build.ninja  ## compile everything into build/
 	@ninja --quiet -C $(BUILD) -j $(JOBS)
@@ -92,6 +92,14 @@ mutants: build  ## break each rule of the election; the simulator must catch all
 model:  ## search every state of the protocol's model, two minutes; and break each of its rules
 	@tools/deps.sh build test
 	@tests/model/check.sh
+
+deb:  ## Debian packages in build/deb
+	@tools/deps.sh build deb
+	@tools/deb.sh $(BUILD)/deb
+
+deb-test: deb  ## lintian, a second build that must be the same, install, upgrade and purge in a box
+	@tools/deps.sh test
+	@ONCED_DEBS=$(BUILD)/deb PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider -rs tests/deb
 
 install: $(BUILD)/build.ninja  ## install; PREFIX=/usr/local DESTDIR=
 	@$(MESON) configure $(BUILD) -Dprefix=$(PREFIX)

@@ -1,5 +1,6 @@
 """libonce installed: a program outside of this tree builds with what pkg-config says, and runs."""
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -35,11 +36,47 @@ def flags(installed, *options):
     return shlex.split(run(["pkg-config", *options, "once"], env=installed[1]))
 
 
+def library(installed):
+    found = [os.path.join(p, "libonce.so.1") for p, _, ns in os.walk(installed[0]) if "libonce.so.1" in ns]
+    assert len(found) == 1
+    return found[0]
+
+
+def exported(path):
+    lines = run(["nm", "-D", "--defined-only", path]).splitlines()
+    return {line.split()[2].split("@")[0] for line in lines if line.split()[1] != "A"}
+
+
+def declared():
+    """Every name of the public headers that looks like one of a function's."""
+    text = ""
+    for name in HEADERS:
+        with open(os.path.join(TOP, "lib", "include", "once", name), encoding="utf-8") as header:
+            text += header.read()
+    return set(re.findall(r"\b(once_\w+)\s*\(", text))
+
+
+def test_library_shows_its_public_names_only(installed):
+    names = exported(library(installed))
+    assert len(names) > 50
+    assert names <= declared(), "not in a public header: %s" % sorted(names - declared())
+
+
+def test_library_keeps_what_it_has_shown(installed):
+    """A name that goes, goes with a new number of the library; the list is the package's."""
+    with open(os.path.join(TOP, "debian", "libonce1.symbols"), encoding="ascii") as file:
+        kept = {line.split("@")[0].strip() for line in file if line.startswith(" once_")}
+    assert len(kept) > 50
+    assert kept <= exported(library(installed)), "gone: %s" % sorted(kept - exported(library(installed)))
+    read = run(["readelf", "-d", library(installed)])
+    assert "[libonce.so.1]" in read, "its own name"
+
+
 def test_what_is_installed(installed):
     root = installed[0]
     names = {os.path.relpath(os.path.join(p, n), root) for p, _, ns in os.walk(root) for n in ns}
     assert {os.path.basename(n) for n in names if "/include/once/" in "/" + n} == HEADERS
-    for name in ("/libonce.a", "bin/onced"):
+    for name in ("/libonce.a", "/libonce.so", "/libonce.so.1", "bin/onced"):
         assert [n for n in names if n.endswith(name)], name
     assert not [n for n in names if n.endswith(("/elect", "lifejob", "etcd-client-test"))]
 
@@ -52,15 +89,16 @@ def test_example_builds_outside_of_the_tree(installed, tmp_path, compiler):
     # As the example's own comment says. Nothing but its flags tells where anything is.
     run([compiler, "-std=gnu99", "-Wall", "-Wextra", "-Werror", "elect.c",
          *flags(installed, "--cflags", "--libs"), "-lev", "-o", "elect"], cwd=tmp_path)
-    done = subprocess.run(["./elect", "nonsense://x"], cwd=tmp_path, timeout=20, text=True,
+    env = dict(clean_environment(), LD_LIBRARY_PATH=os.path.dirname(library(installed)))
+    done = subprocess.run(["./elect", "nonsense://x"], cwd=tmp_path, timeout=20, text=True, env=env,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert done.returncode == 1 and "nonsense" in done.stderr
 
 
 def test_pkg_config(installed):
-    """libonce is an archive: whoever links it needs what it needs, with --static and without."""
+    """Whoever links the archive needs what that needs; the shared library brings it along."""
     needed = {"-lonce", "-lcurl", "-lcrypto", "-lcjson", "-lev"}
-    assert needed <= set(flags(installed, "--libs"))
+    assert [f for f in flags(installed, "--libs") if f.startswith("-l")] == ["-lonce"]
     assert needed <= set(flags(installed, "--static", "--libs"))
     version = run(["pkg-config", "--modversion", "once"], env=installed[1]).strip()
     project = run(["meson", "introspect", "--projectinfo", "meson.build"], cwd=TOP)

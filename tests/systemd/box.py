@@ -14,6 +14,8 @@ import shutil
 import subprocess
 import time
 
+import pytest
+
 import procs
 from cluster import ClusterError, wait_for
 
@@ -193,4 +195,9 @@ class Box:
         return directory
 
 
-__all__ = ["Box", "NoBox", "image"]
+def boot(directory, *trees):
+    """A box that runs, of the image and what lies over it; a skip where there can be none."""
+    try:
+        return Box(directory, *trees, image()).start()
+    except NoBox as reason:
+        pytest.skip(str(reason).replace("skip: ", "", 1))

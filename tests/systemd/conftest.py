@@ -20,16 +20,6 @@ from units import Units  # noqa: E402
 procs.adopt()
 
 
-def make_box(directory, *trees):
-    """A box that runs; a skip where there can be none."""
-    try:
-        made = boxes.Box(directory, *trees, boxes.image())
-        made.start()
-        return made
-    except boxes.NoBox as reason:
-        pytest.skip(str(reason).replace("skip: ", "", 1))
-
-
 @pytest.fixture(scope="session")
 def build():
     path = os.path.abspath(os.environ.get("ONCED_BUILD") or os.path.join(TOP, "build"))
@@ -57,7 +47,7 @@ def start_etcd(made, directory):
 def machine(build, tmp_path_factory):
     directory = tmp_path_factory.mktemp("box")
     tree = boxes.Box.install(build, os.path.join(str(directory), "installed"))
-    with make_box(directory, tree) as made:
+    with boxes.boot(directory, tree) as made:
         shutil.copy(os.path.join(build, "tests", "integration", "lifejob"), made.share)
         start_etcd(made, directory)
         yield made
