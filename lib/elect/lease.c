@@ -132,6 +132,21 @@ static int keepalive(struct once_elector *e, uint32_t op)
 	return 0;
 }
 
+/* Another term of the earlier process is not released yet: its key hangs on the lease, too. */
+static bool others_recover(const struct once_elector *e)
+{
+	struct list *i;
+
+	list_foreach (i, &e->node->electors) {
+		const struct once_elector *other = list_entry(i, struct once_elector, in_node);
+		bool before = other->core.role == ELECTION_IDLE && other->started;
+		if (other != e && !other->gone && (before || other->core.role == ELECTION_RECOVER) &&
+			other->recovered.lease == e->recovered.lease)
+			return true;
+	}
+	return false;
+}
+
 /* 1: it is not about the node's lease. */
 int lease_perform(struct once_elector *e, const struct election_action *a)
 {
@@ -152,8 +167,8 @@ int lease_perform(struct once_elector *e, const struct election_action *a)
 		return 0;
 	}
 	if (a->kind == ELECTION_REVOKE && a->op != e->core.request.op) {
-		if (a->lease == n->lease.revoked)
-			return 0; /* of an earlier process: once is enough, nobody waits for it */
+		if (a->lease == n->lease.revoked || others_recover(e))
+			return 0; /* of an earlier process: the last one does it, nobody waits for it */
 		n->lease.revoked = a->lease;
 	}
 	return 1;

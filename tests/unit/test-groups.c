@@ -21,10 +21,12 @@ struct seat {
 	int64_t token, until, gap, lead_at;
 	unsigned leads;
 	enum once_stop_reason stopped;
+	char saved[128]; /* outlives the seat's node */
 };
 
 struct world {
 	bool free_node; /* the next proof's callback does it */
+	bool recover;	/* nodes start with what was saved, and their work is dead */
 	struct crowd crowd;
 	struct once_node *node[NODES];
 	struct seat seat[NODES][GROUPS_MAX];
@@ -86,6 +88,15 @@ static void on_stopped(void *userdata, int error)
 	s->elector = once_elector_free(s->elector);
 }
 
+static void on_save(void *userdata, const void *data, size_t size)
+{
+	struct seat *s = userdata;
+
+	assert_true(size < sizeof(s->saved));
+	memcpy(s->saved, data, size);
+	s->saved[size] = '\0';
+}
+
 /* With GROUPS_LOG=1. */
 static void on_log(void *userdata, enum once_log_level level, const char *event, const char *text)
 {
@@ -102,6 +113,7 @@ static void node_start(struct world *w, unsigned node)
 		.on_extend = on_extend,
 		.on_stop = on_stop,
 		.on_log = on_log,
+		.on_save = on_save,
 		.on_stopped = on_stopped};
 	char name[2] = {(char)('a' + node), 0};
 	struct once_node_config config = {.key = "/leader",
@@ -115,7 +127,11 @@ static void node_start(struct world *w, unsigned node)
 	for (unsigned g = 0; g < w->n_groups; g++) {
 		struct seat *s = &w->seat[node][g];
 		char group[16];
-		struct once_elector_config elector = {.group = group};
+		struct seat before = *s;
+		struct once_elector_config elector = {.group = group,
+			.recovered = before.saved,
+			.recovered_size = w->recover ? strlen(before.saved) : 0,
+			.recovered_empty = w->recover};
 
 		(void)snprintf(group, sizeof(group), g == 0 ? "default" : "g%u", g);
 		*s = (struct seat){.world = w, .node = node, .group = g};
@@ -359,6 +375,44 @@ static void one_group_ends_and_the_others_go_on(void **state)
 	free(w);
 }
 
+/* The old terms hang on one lease: it may go only when each of them is known to have ended cleanly. */
+static void a_restart_ends_every_old_term_cleanly(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	int64_t old[30];
+
+	world_init(w, 2, 30, 9, 0);
+	run(w, 8 * SEC);
+	for (unsigned g = 0; g < 30; g++)
+		old[g] = lives(w, 0, g) ? w->seat[0][g].token : 0;
+	node_kill(w, 0);
+	w->recover = true;
+	node_start(w, 0);
+	for (int64_t end = now_of(w) + 3 * SEC; now_of(w) < end;) {
+		run(w, 1);
+		for (unsigned g = 0; g < 30; g++) {
+			char leader[32], clean[48], *value;
+			const struct fake_kv *kv;
+
+			(void)snprintf(leader, sizeof(leader), g ? "/leader/g%u" : "/leader", g);
+			(void)snprintf(clean, sizeof(clean), g ? "/onced/g/g%u/clean" : "/onced/g/default/clean", g);
+			kv = fake_etcd_get(w->crowd.etcd, leader);
+			if (old[g] == 0 || (kv && kv->create == old[g]))
+				continue;
+			value = fake_etcd_value(w->crowd.etcd, clean);
+			assert_non_null(value);
+			assert_int_equal(strtoll(value, NULL, 10), old[g]);
+			free(value);
+			old[g] = 0;
+		}
+	}
+	for (unsigned g = 0; g < 30; g++)
+		assert_int_equal(old[g], 0);
+	assert_int_equal(owned(w), 30);
+	world_fini(w);
+	free(w);
+}
+
 /* While the electors of a beat are being told of it. */
 static void a_callback_may_free_the_node(void **state)
 {
@@ -498,6 +552,7 @@ int main(void)
 		cmocka_unit_test(work_that_does_not_die_gives_its_group_up),
 		cmocka_unit_test(an_orderly_end_hands_over_at_once),
 		cmocka_unit_test(one_group_ends_and_the_others_go_on),
+		cmocka_unit_test(a_restart_ends_every_old_term_cleanly),
 		cmocka_unit_test(a_callback_may_free_the_node),
 		cmocka_unit_test(no_two_works_of_a_group_live_at_once),
 		cmocka_unit_test(wrong_ones_are_refused),
