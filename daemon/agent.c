@@ -1,8 +1,7 @@
 /* The agent.
  *
- * Happy path: configuration -> HELLO -> WELCOME -> elector started -> EXTEND per proof -> on_lead: services
- * run -> on_stop: services stop -> all dead -> once_elector_stopped -> ... -> SIGTERM: the same, then
- * QUIT.
+ * Happy path: configuration -> HELLO -> WELCOME -> the groups campaign, their jobs run (group.h) -> SIGTERM:
+ * the groups end -> QUIT.
  *
  * Failures: a wrong configuration ends the process with its exit code before HELLO, and the daemon with
  * it. The guardian gone: this process has no business left. The guardian stopped (it acts on no
@@ -10,13 +9,11 @@
  * more but the fuse. */
 #include "daemon/agent.h"
 
-#include "daemon/away.h"
 #include "daemon/config.h"
 #include "daemon/events.h"
-#include "daemon/jobs.h"
+#include "daemon/groups.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
-#include "daemon/state.h"
 #include "daemon/uplink.h"
 #include "daemon/window.h"
 
@@ -33,7 +30,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { GROUP = 0 /* the only one there is yet */ };
 static const int64_t SHED_AFTER = 3 * ONCE_NSEC_PER_SEC, WATCHDOG_MIN = 2 * ONCE_NSEC_PER_SEC;
 
 struct agent {
@@ -42,56 +38,19 @@ struct agent {
 	struct ev_loop *ev;
 	struct once_loop *loop;
 	struct once_client *client;
-	struct once_elector *elector;
 	struct uplink uplink;
-	struct state state;
-	enum link_contain contain;
 	char cgroup[LINK_PATH_MAX];
-	struct jobs jobs;
-	struct jobs_owner jobs_owner;
-	struct away away;
-	int64_t away_ns; /* the elector is to stay away when it starts */
+	char instance[LINK_NAME_MAX];
+	struct groups groups;
+	struct groups_owner groups_owner;
 	struct once_timer *alive;
 	int64_t alive_ns;
 	struct once_timer *shed; /* a while after a change of state: what that used is idle again */
 	int signo;	 /* that asked for the end; 0: none */
-	bool ending;	 /* the elector was told to stop */
+	bool ending;	 /* the groups were told to stop */
 	int code;	 /* to exit with */
-	const char *why; /* how this node came to lead, for ONCED_REASON */
-	int64_t dumped;	 /* token of the latest term whose loss was dumped */
 	struct window window;
 };
-
-/* ---- the event ring's dumps ---- */
-
-static int write_events(const void *userdata, int fd)
-{
-	return once_elector_dump(userdata, fd);
-}
-
-static void dump_events(const char *why)
-{
-	int r = events_dump();
-
-	if (r == -ENODATA)
-		log_info("events", "%s: no events to dump", why);
-	else if (r < 0)
-		log_warning("events", "%s: cannot dump the last events: %s", why,
-			r == -ENOENT ? "there is no runtime directory" : strerror(-r));
-	else
-		log_info("events", "%s: the last events are in %s", why, events_path());
-}
-
-/* One who loses leadership against its will leaves what led to that, once a term. */
-static void dump_lost(struct agent *a, int64_t token, enum once_stop_reason reason)
-{
-	bool abnormal = reason == ONCE_STOP_DEADLINE || reason == ONCE_STOP_LOST;
-
-	if (!abnormal || token == a->dumped || events_path()[0] == '\0')
-		return;
-	a->dumped = token;
-	dump_events("leadership lost");
-}
 
 /* ---- end ---- */
 
@@ -116,17 +75,16 @@ static void end(struct agent *a, int code)
 	window_ending(&a->window);
 	(void)uplink_notify(&a->uplink, "STOPPING=1\nSTATUS=Stopping\nEXTEND_TIMEOUT_USEC=%lld",
 		stop_takes_usec(&a->config.timing));
-	if (a->elector) {
-		once_elector_stop(a->elector);
-	} else {
-		(void)uplink_quit(&a->uplink, code);
-		leave(a);
-	}
+	if (groups_stop(&a->groups))
+		return;
+	(void)uplink_quit(&a->uplink, code);
+	leave(a);
 }
 
 /* The jobs have lost what holds their deadline: end everything, at once, without ceremony. */
-static void guardian_lost(struct agent *a)
+static void on_guardian_silent(void *userdata)
 {
+	struct agent *a = userdata;
 	char path[LINK_PATH_MAX + 16];
 	FILE *kill_all;
 
@@ -143,13 +101,7 @@ static void guardian_lost(struct agent *a)
 	_exit(EXIT_FAILURE);
 }
 
-/* ---- what the jobs say ---- */
-
-static int64_t may_launch_ns(void *userdata)
-{
-	struct agent *a = userdata;
-	return once_elector_may_launch_ns(a->elector);
-}
+/* ---- what the groups say ---- */
 
 static void on_job_finished(void *userdata, int code)
 {
@@ -175,145 +127,32 @@ static void on_all_stopped(void *userdata)
 {
 	struct agent *a = userdata;
 
-	once_elector_stopped(a->elector);
-	if (a->config.run && a->config.once && a->jobs.runs != 0)
+	if (a->config.run && a->config.once && a->groups.runs != 0)
 		end(a, EXIT_TERM_LOST);
-}
-
-static void on_handover(void *userdata, const char *to, const struct once_handover *handover)
-{
-	struct agent *a = userdata;
-	int r;
-
-	if (handover->stay_away_s > 0) {
-		once_elector_stay_away(a->elector, handover->stay_away_s * ONCE_NSEC_PER_SEC);
-		away_check(&a->away);
-	}
-	r = once_elector_resign(a->elector, to);
-	if (r < 0)
-		log_warning("handover", "cannot give leadership away now: %s", strerror(-r));
-}
-
-static void on_ran(void *userdata, const char *job, const char *item, const struct once_run *run)
-{
-	struct agent *a = userdata;
-
-	window_ran(&a->window, job, item, run);
 }
 
 static int64_t leader_seen(void *userdata, struct once_instant *ret_beat_seen)
 {
 	struct agent *a = userdata;
+	struct once_elector *elector = a->groups.first ? a->groups.first->elector : NULL;
 
-	*ret_beat_seen = (struct once_instant){0};
-	if (!a->elector)
-		return 0;
-	*ret_beat_seen = once_elector_beat_seen(a->elector);
-	return once_elector_leader_token(a->elector);
+	*ret_beat_seen = elector ? once_elector_beat_seen(elector) : (struct once_instant){0};
+	return elector ? once_elector_leader_token(elector) : 0;
 }
 
-/* One that leads was asked for by name since, or is about to hear that it is to stop. */
-static void on_away(void *userdata, int64_t left_ns)
+static void on_state(void *userdata)
 {
 	struct agent *a = userdata;
 
-	a->away_ns = left_ns;
-	if (a->elector && (left_ns < 0 || once_elector_token(a->elector) == 0))
-		once_elector_stay_away(a->elector, left_ns);
-}
-
-/* ---- what the elector says ---- */
-
-static void on_lead(void *userdata, int64_t token, struct once_instant proved)
-{
-	struct agent *a = userdata;
-
-	window_lead(&a->window);
-	jobs_lead(&a->jobs, &(struct launch_term){token, proved, a->why});
-}
-
-static void on_extend(void *userdata, int64_t token, struct once_instant proved)
-{
-	struct agent *a = userdata;
-	const struct once_timing *t = &a->config.timing;
-	struct link_extend extend = {.type = LINK_EXTEND, .group = GROUP, .token = token,
-		.proved = proved, .valid_ns = t->fence_after_ns, .grace_ns = t->stop_grace_ns,
-		.kill_ns = t->kill_budget_ns};
-
-	if (uplink_guardian_silent_ns(&a->uplink) > 2 * t->beat_interval_ns + t->kill_budget_ns)
-		guardian_lost(a);
-	(void)uplink_extend(&a->uplink, &extend);
-	jobs_extend(&a->jobs, proved);
-	window_proof(&a->window, token, proved);
-}
-
-static void on_stop(void *userdata, int64_t token, enum once_stop_reason reason, int64_t grace_ns)
-{
-	struct agent *a = userdata;
-
-	jobs_stop(&a->jobs, grace_ns);
-	window_stop(&a->window, reason);
-	dump_lost(a, token, reason);
-}
-
-static void on_elector_log(void *userdata, enum once_log_level level, const char *event, const char *text)
-{
-	struct agent *a = userdata;
-
-	if (strcmp(event, "seized") == 0 || strcmp(event, "recovered") == 0)
-		a->why = event;
-	log_at(level, event, "%s", text);
-	window_event(&a->window, event);
-}
-
-static void on_state(void *userdata, enum once_elector_state state, const char *leader)
-{
-	struct agent *a = userdata;
-	long long token = (long long)once_elector_token(a->elector);
-	char text[24];
-
-	(void)snprintf(text, sizeof(text), "%lld", token);
-	(void)log_field("ONCED_TOKEN", token ? text : NULL);
 	a->loop->ops->timer_set(a->shed, SHED_AFTER);
-	window_state(&a->window, state, leader, token);
-	switch (state) {
-	case ONCE_ELECTOR_FOLLOWING:
-		a->why = "elected";
-		(void)uplink_notify(&a->uplink, leader[0] ? "STATUS=Following %s" : "STATUS=Following: nobody leads%s",
-			leader);
-		break;
-	case ONCE_ELECTOR_WAITING:
-		(void)uplink_notify(&a->uplink, "STATUS=Waiting (token %lld): earlier work may live", token);
-		break;
-	case ONCE_ELECTOR_LEADING:
-		(void)uplink_notify(&a->uplink, "STATUS=Leading (token %lld)", token);
-		break;
-	case ONCE_ELECTOR_STOPPING:
-		(void)uplink_notify(&a->uplink, "STATUS=Stopping (token %lld)", token);
-		break;
-	case ONCE_ELECTOR_STOPPED:
-		break;
-	}
 }
 
-static void on_save(void *userdata, const void *data, size_t size)
-{
-	struct agent *a = userdata;
-	int r = state_save(&a->state, a->contain, data, size);
-
-	if (r < 0)
-		log_warning("state-file", "%s: %s: a restart will wait longer", a->state.path,
-			strerror(-r));
-}
-
-static void on_elector_stopped(void *userdata, int error)
+static void on_ended(void *userdata, int error)
 {
 	struct agent *a = userdata;
 
 	if (error < 0 && a->code == 0)
 		a->code = EXIT_FAILURE;
-	events_source(NULL, NULL);
-	a->elector = once_elector_free(a->elector);
 	(void)uplink_quit(&a->uplink, a->code);
 	leave(a);
 }
@@ -334,57 +173,6 @@ static void on_shed(void *userdata)
 	(void)userdata;
 	(void)malloc_trim(0); /* what reading keys and certificates took */
 	memory_shed(false);
-}
-
-static int elector_start(struct agent *a, bool proven_empty)
-{
-	static const struct once_elector_callbacks callbacks = {
-		.on_lead = on_lead,
-		.on_extend = on_extend,
-		.on_stop = on_stop,
-		.on_log = on_elector_log,
-		.on_state = on_state,
-		.on_save = on_save,
-		.on_stopped = on_elector_stopped,
-	};
-	char recovered[STATE_DATA_MAX], message[256];
-	enum link_contain contain = LINK_CONTAIN_CGROUP;
-	struct once_elector_config config = {
-		.key = a->config.key,
-		.value = a->config.value,
-		.prefix = a->config.prefix,
-		.group = a->config.group,
-		.node = a->config.node,
-		.address = a->config.address,
-		.timing = a->config.timing,
-		.recovered = recovered,
-		.record = true,
-	};
-	int r;
-
-	config.recovered_size = state_load(&a->state, recovered, &contain);
-	config.recovered_empty = proven_empty && contain == a->contain;
-	if (config.recovered_size != 0 && !config.recovered_empty) {
-		/* A later proof would be of other work than that term's: forget the term. */
-		if (state_save(&a->state, a->contain, NULL, 0) < 0)
-			a->state.path[0] = '\0';
-		config.recovered_size = 0;
-	}
-	a->why = "elected";
-	r = once_elector_new(&a->elector, a->client, a->loop, &config, &callbacks, a, message,
-		sizeof(message));
-	if (r < 0) {
-		log_err("election", "%s", message);
-		return r;
-	}
-	events_source(write_events, a->elector);
-	r = once_elector_start(a->elector);
-	/* Nothing is claimed before it is known whether this node may, unless that takes too long. */
-	if (r == 0 && !a->away.known)
-		once_elector_stay_away(a->elector, a->config.timing.request_timeout_ns);
-	else if (r == 0 && a->away_ns > 0)
-		once_elector_stay_away(a->elector, a->away_ns);
-	return r;
 }
 
 /* What the service manager is to wait for a sign of life: as long as work may live without a proof,
@@ -417,7 +205,6 @@ static void on_welcome(struct agent *a, const struct link_welcome *w)
 		end(a, EXIT_FAILURE);
 		return;
 	}
-	a->contain = (enum link_contain)w->contain;
 	memcpy(a->cgroup, w->cgroup, sizeof(a->cgroup));
 	window_restarts(&a->window, w->restarts);
 	if (w->watchdog_ns > 0) {
@@ -427,9 +214,9 @@ static void on_welcome(struct agent *a, const struct link_welcome *w)
 		on_alive(a);
 	}
 	log_debug("welcome", "jobs are held by %s%s%s",
-		a->contain == LINK_CONTAIN_CGROUP ? "cgroup " : "subreaper", a->cgroup,
+		w->contain == LINK_CONTAIN_CGROUP ? "cgroup " : "subreaper", a->cgroup,
 		w->restarts ? ", after a crash of the agent" : "");
-	if (elector_start(a, w->proven_empty) < 0) {
+	if (groups_start(&a->groups, (enum link_contain)w->contain, w->proven_empty) < 0) {
 		end(a, EXIT_FAILURE);
 		return;
 	}
@@ -484,6 +271,19 @@ static struct once_client_config client_config(const struct config *c)
 	};
 }
 
+/* Of all groups, which have taken them out of the configuration. */
+static void show_jobs(struct agent *a)
+{
+	struct config all = a->config;
+
+	if (groups_jobs(&a->groups, &all) < 0) {
+		log_warning("http", "out of memory: the page shows the old jobs");
+		return;
+	}
+	window_reload(&a->window, &all);
+	free(all.jobs);
+}
+
 static void reload_good(struct agent *a, struct config *fresh)
 {
 	struct once_client_config config = client_config(fresh);
@@ -493,14 +293,14 @@ static void reload_good(struct agent *a, struct config *fresh)
 	log_set_level(fresh->log_level);
 	if (once_client_reload(a->client, &config, &message) < 0)
 		log_err("reload", "%s: going on with the old certificates", message);
-	if (jobs_reload(&a->jobs, fresh) < 0)
-		log_err("reload", "out of memory: going on with the old jobs");
+	if (groups_reload(&a->groups, fresh) < 0)
+		log_err("reload", "out of memory: not all of it is reloaded");
 	else if (restart)
 		log_warning("reload", "jobs, LogLevel=, certificates and password are reloaded; what "
 				      "else changed takes effect at the next start");
 	else
 		log_info("reload", "reloaded");
-	window_reload(&a->window, &a->config);
+	show_jobs(a);
 }
 
 /* A wrong configuration changes nothing. */
@@ -529,7 +329,7 @@ static void on_signal(struct agent *a, const struct link_signal *s)
 		return;
 	}
 	if (s->signo == SIGUSR1)
-		dump_events("asked for");
+		groups_dump_events("asked for");
 	if (s->signo != SIGTERM && s->signo != SIGINT)
 		return;
 	if (a->signo == 0)
@@ -540,10 +340,21 @@ static void on_signal(struct agent *a, const struct link_signal *s)
 	end(a, a->config.run ? 128 + s->signo : 0);
 }
 
+static void on_fenced(struct agent *a, const struct link_fenced *fenced)
+{
+	const char *name = groups_name(&a->groups, fenced->group);
+
+	(void)log_field("ONCED_GROUP", name);
+	log_warning("fenced", "the guardian stopped the jobs of token %lld, %.3f s before the deadline",
+		(long long)fenced->token, (double)fenced->margin_ns / 1e9);
+	(void)log_field("ONCED_GROUP", a->config.group);
+	if (fenced->group == 0)
+		window_fenced(&a->window);
+}
+
 static void on_packet(void *userdata, const void *packet)
 {
 	struct agent *a = userdata;
-	const struct link_fenced *fenced = packet;
 	uint32_t type;
 
 	if (!packet) {
@@ -559,15 +370,13 @@ static void on_packet(void *userdata, const void *packet)
 		on_signal(a, packet);
 		break;
 	case LINK_FENCED:
-		log_warning("fenced", "the guardian stopped the jobs of token %lld, %.3f s before the deadline",
-			(long long)fenced->token, (double)fenced->margin_ns / 1e9);
-		window_fenced(&a->window);
+		on_fenced(a, packet);
 		break;
 	case LINK_STARTED:
 	case LINK_REFUSED:
 	case LINK_ENDED:
 	case LINK_EMPTY:
-		jobs_packet(&a->jobs, packet, type);
+		groups_packet(&a->groups, packet, type);
 		break;
 	default:
 		break;
@@ -618,7 +427,6 @@ static void client_warm_up(struct agent *a)
 
 static int agent_init(struct agent *a, int link_fd, const struct link_page *page)
 {
-	char instance[LINK_NAME_MAX];
 	const char *runtime_dir = a->config.runtime_dir ? a->config.runtime_dir : "";
 	int r;
 
@@ -630,46 +438,40 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 	a->shed = a->loop->ops->timer_new(a->loop, on_shed, a);
 	if (!a->alive || !a->shed)
 		return -ENOMEM;
-	a->jobs_owner = (struct jobs_owner){
-		a, on_job_finished, on_job_stopped, on_all_stopped, may_launch_ns, on_handover, on_ran};
+	a->groups_owner = (struct groups_owner){a, on_job_finished, on_job_stopped, on_all_stopped,
+		on_guardian_silent, on_state, on_ended};
 	if (runtime_dir[0] && mkdir(runtime_dir, 0700) < 0 && errno != EEXIST)
 		log_warning("runtime-dir", "%s: %s: a restart will wait longer", runtime_dir,
 			strerror(errno));
 	if (runtime_dir[0] && access(runtime_dir, W_OK) < 0)
 		runtime_dir = "";
-	instance_name(&a->config, instance);
-	state_init(&a->state, runtime_dir, instance);
-	events_init(runtime_dir, instance);
+	instance_name(&a->config, a->instance);
+	events_init(runtime_dir, a->instance);
 	events_on_crash();
 	r = uplink_init(&a->uplink, link_fd, page, a->loop, on_packet, a);
 	if (r == 0)
-		r = jobs_init(&a->jobs, &a->config, &a->jobs_owner, &a->uplink, a->loop);
+		r = groups_init(&a->groups, &a->config, &a->groups_owner, &a->uplink, a->loop,
+			&a->window, runtime_dir, a->instance);
 	if (r == 0) /* the guardian makes ready while the client does */
-		r = uplink_hello(&a->uplink, instance, runtime_dir);
+		r = uplink_hello(&a->uplink, a->instance, runtime_dir);
 	if (r == 0)
 		r = client_start(a);
 	if (r < 0)
 		return r;
 	client_warm_up(a);
-	r = jobs_connect(&a->jobs, a->client);
+	r = groups_connect(&a->groups, a->client);
 	if (r == 0)
 		r = window_init(&a->window, &a->config, a->client, a->loop,
 			&(struct window_owner){a, leader_seen});
 	if (r == 0)
-		r = away_init(&a->away, a->client, a->loop, a->config.prefix, a->config.group,
-			a->config.node, on_away, a);
-	if (r == 0)
-		away_check(&a->away);
+		show_jobs(a);
 	return r;
 }
 
 static void agent_fini(struct agent *a)
 {
-	jobs_fini(&a->jobs);
 	window_fini(&a->window);
-	away_fini(&a->away);
-	events_source(NULL, NULL);
-	a->elector = once_elector_free(a->elector);
+	groups_fini(&a->groups);
 	a->client = once_client_free(a->client);
 	uplink_fini(&a->uplink);
 	if (a->alive)

@@ -60,7 +60,7 @@ static void on_answer(void *userdata, const struct once_response *response)
 void away_check(struct away *a)
 {
 	struct once_op op = {.kind = ONCE_OP_RANGE, .key = once_str(a->key)};
-	struct once_call_options options = {.lane = ONCE_LANE_CONTROL};
+	struct once_call_options options = {.lane = a->lane};
 
 	if (!a->timer || a->call)
 		return;

@@ -21,6 +21,7 @@ struct away {
 	struct once_loop *loop;	    /* borrowed */
 	struct once_timer *timer;
 	struct once_call *call;
+	enum once_lane lane; /* control, unless said otherwise */
 	char key[ONCE_KEY_SIZE];
 	bool known, there;
 	away_fn *fn;

@@ -145,7 +145,8 @@ int config_add_command(struct config_draft *draft, const struct options *options
 	job->argv = calloc((size_t)options->argc + 1, sizeof(*job->argv));
 	job->environment = calloc(1, sizeof(*job->environment));
 	if (!job->argv || !job->environment || config_set_string(&job->name, "run") < 0 ||
-		config_set_string(&job->description, "") < 0)
+		config_set_string(&job->description, "") < 0 ||
+		config_set_string(&job->group, draft->config.group) < 0)
 		return -ENOMEM;
 	for (; job->argc < (size_t)options->argc; job->argc++)
 		if (config_set_string(&job->argv[job->argc], options->argv[job->argc]) < 0)

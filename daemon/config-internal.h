@@ -9,6 +9,7 @@
  *   config-client.c what a program that only talks to etcd needs of all this
  *   config-check.c  defaults, and the rules between keys
  *   config-job.c    the same for one job
+ *   config-groups.c the groups that jobs name
  *   config-work.c   the same for what the types of jobs have of their own
  *   config-print.c  --check */
 #ifndef ONCED_CONFIG_INTERNAL_H
@@ -71,7 +72,7 @@ struct config_draft {
 struct config_job_draft {
 	struct config_job job; /* first, as above */
 	char *exec, *probe, *runner; /* as written; owned, like these: */
-	char *user, *group;
+	char *user;
 	char **steps, **undo; /* "name: command" */
 	const char *file; /* borrowed */
 	struct config_origin origins[CONFIG_KEYS_MAX];
@@ -100,7 +101,7 @@ extern const struct config_type config_type_text, config_type_name, config_type_
 /* config-words.c */
 extern const struct config_type config_type_profile, config_type_level, config_type_restart,
 	config_type_job_type, config_type_overlap, config_type_missed, config_type_interrupt,
-	config_type_group, config_type_on_failure;
+	config_type_on_failure;
 const char *config_job_type_name(enum config_job_type type);
 /* config-lists.c */
 extern const struct config_type config_type_endpoints, config_type_environment, config_type_steps,
@@ -159,6 +160,11 @@ struct config_origin *config_job_origin(struct config_job_draft *job, size_t off
 /* A command as written to words; what is wrong with it is reported for the key. -ENOMEM. */
 int config_command(struct config_draft *draft, const struct config_origin *origin, const char *key,
 	const char *text, bool shell, char ***ret, size_t *ret_n);
+
+/* config-groups.c */
+void config_check_group(struct config_draft *draft, struct config_job_draft *job);
+/* When all jobs are there. */
+void config_count_groups(struct config_draft *draft, const char *directory);
 
 /* config-work.c */
 /* What a job's type asks for and forbids. Takes the draft's texts over. -ENOMEM. */

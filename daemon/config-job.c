@@ -13,6 +13,7 @@ void config_job_free(struct config_job *job)
 {
 	free(job->name);
 	free(job->description);
+	free(job->group);
 	words_free(job->argv);
 	free(job->directory);
 	words_free(job->environment);
@@ -149,6 +150,7 @@ static int complete_job(struct config_draft *draft, struct config_job_draft *job
 	if (!isolate->set || isolate->bad)
 		job->job.isolate = draft->config.isolate;
 	complete_grace(draft, job);
+	config_check_group(draft, job);
 	if (config_complete_work(draft, job) < 0)
 		return -ENOMEM;
 	check_size(draft, job);
@@ -285,6 +287,8 @@ int config_load_jobs(struct config_draft *draft, const char *file)
 		config_report(draft, &nowhere, NULL, "more than %d jobs", CONFIG_JOBS_MAX);
 	if (n >= 0) {
 		r = load_all(draft, directory, entries, n);
+		if (r == 0)
+			config_count_groups(draft, directory);
 	} else if (errno != ENOMEM) {
 		r = 0; /* no directory, no jobs */
 		if (errno != ENOENT)

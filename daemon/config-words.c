@@ -180,24 +180,6 @@ static void print_on_failure(FILE *out, const void *field)
 }
 const struct config_type config_type_on_failure = {parse_on_failure, print_on_failure, false};
 
-/* Groups of their own come later; the key is there so that a file says it now. */
-static int parse_group(const struct config_key *key, void *field, const char *text, char *why)
-{
-	char quote[CONFIG_QUOTE_MAX];
-
-	if (strcmp(text, "default") != 0)
-		return config_refuse(why, "the group %s: there are no groups of their own yet, "
-					  "expected default",
-			config_quote(quote, text));
-	return config_set_string(field, text);
-}
-
-static void print_group(FILE *out, const void *field)
-{
-	fputs("default", out);
-}
-const struct config_type config_type_group = {parse_group, print_group, false};
-
 static int parse_profile(const struct config_key *key, void *field, const char *text, char *why)
 {
 	char quote[CONFIG_QUOTE_MAX];

@@ -21,10 +21,9 @@ void config_work_free(struct config_job_draft *job)
 	free(job->probe);
 	free(job->runner);
 	free(job->user);
-	free(job->group);
 	words_free(job->steps);
 	words_free(job->undo);
-	job->exec = job->probe = job->runner = job->user = job->group = NULL;
+	job->exec = job->probe = job->runner = job->user = NULL;
 	job->steps = job->undo = NULL;
 }
 

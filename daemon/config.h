@@ -25,6 +25,7 @@ enum {
 	CONFIG_FILE_MAX = 1 << 20, /* bytes in one file */
 	CONFIG_JOBS_MAX = 1024,
 	CONFIG_STEPS_MAX = 256,
+	CONFIG_GROUPS_MAX = 1000, /* beside the default one */
 	CONFIG_ID_MAX = 128,
 };
 
@@ -69,6 +70,7 @@ struct config_job {
 	char *name; /* [a-z0-9][a-z0-9._-]{0,63}; of onced run: "run" */
 	enum config_job_type type;
 	char *description; /* "" when none */
+	char *group;	   /* by the name rule; "default" when not said */
 	char **argv;	   /* at least one; ends with NULL. Shell=yes: /bin/sh -c TEXT */
 	size_t argc;
 	char *directory;    /* absolute; NULL: the daemon's choice ("/"; of onced run: where it was
@@ -156,6 +158,10 @@ int config_load_job(const char *directory, const char *name, const char *program
 	struct config_job *ret, FILE *errors);
 /* Empties it; an empty one is fine. */
 void config_job_free(struct config_job *job);
+
+/* Moves the jobs of a group out of from into *ret, an empty config but for them, in their order. -ENOMEM:
+ * nothing was moved. */
+int config_take_group(struct config *from, const char *group, struct config *ret);
 
 /* Zeroes secrets and frees everything; *config is empty afterwards. An empty one is fine. */
 void config_free(struct config *config);

@@ -1,4 +1,4 @@
-/* What operators ask through etcd. See control.h. */
+/* What operators ask of a group through etcd. See control.h. */
 #include "daemon/control.h"
 
 #include "daemon/log.h"
@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RANGES = 5 };
-/* A stream from a member that stopped says nothing and breaks nothing: so all is read again now and
- * then. */
-static const int64_t LIST_AGAIN = 30 * ONCE_NSEC_PER_SEC;
-
 /* Of one job. */
 struct control_entry {
 	struct control_entry *next;
@@ -19,11 +14,6 @@ struct control_entry {
 	bool has_cursor, paused;
 	struct once_cursor cursor;
 	struct once_pause pause;
-};
-
-struct ranges {
-	char keys[RANGES][ONCE_KEY_SIZE], ends[RANGES][ONCE_KEY_SIZE];
-	size_t end_sizes[RANGES];
 };
 
 static void again(struct control *c, int64_t ns)
@@ -219,34 +209,31 @@ static void take_handover(struct control *c, const char *key, const struct once_
 	again(c, 0);
 }
 
-/* kv NULL: the key was deleted. */
-static void take(struct control *c, struct once_bytes bytes, const struct once_kv *kv)
+void control_take(struct control *c, const struct once_key *name, struct once_bytes bytes,
+	const struct once_kv *kv)
 {
-	struct once_key name;
-	char key[ONCE_KEY_SIZE];
 	struct control_entry *entry;
+	char key[ONCE_KEY_SIZE];
 
-	if (bytes.size >= sizeof(key) || once_key_parse(&name, c->scene->config->prefix, bytes) < 0)
-		return;
-	memcpy(key, bytes.data, bytes.size);
+	memcpy(key, bytes.data, bytes.size); /* it was parsed: it fits */
 	key[bytes.size] = '\0';
-	switch (name.kind) {
+	switch (name->kind) {
 	case ONCE_KEY_PAUSE:
 		take_pause(&c->paused, &c->pause, kv);
 		break;
 	case ONCE_KEY_JOB_PAUSE:
-		entry = find_or_make(c, name.name);
+		entry = find_or_make(c, name->name);
 		if (entry)
 			take_pause(&entry->paused, &entry->pause, kv);
 		break;
 	case ONCE_KEY_CURSOR:
-		take_cursor(c, name.name, kv);
+		take_cursor(c, name->name, kv);
 		break;
 	case ONCE_KEY_TRIGGER:
-		take_trigger(c, &name, key, kv);
+		take_trigger(c, name, key, kv);
 		break;
 	case ONCE_KEY_KILL:
-		take_kill(c, &name, key, kv);
+		take_kill(c, name, key, kv);
 		break;
 	case ONCE_KEY_HANDOVER:
 		take_handover(c, key, kv);
@@ -256,113 +243,21 @@ static void take(struct control *c, struct once_bytes bytes, const struct once_k
 	}
 }
 
-/* ---- list and watch -------------------------------------------------------------------------- */
-
-static int make_ranges(const struct control *c, struct ranges *r)
+void control_listed(struct control *c)
 {
-	const char *prefix = c->scene->config->prefix;
-	const enum once_key_kind kinds[] = {ONCE_KEY_CURSOR, ONCE_KEY_TRIGGER, ONCE_KEY_KILL};
-
-	for (size_t i = 0; i < 3; i++) {
-		if (once_key_prefix(r->keys[i], prefix, kinds[i], NULL) < 0)
-			return -EINVAL;
-		r->end_sizes[i] = once_prefix_end(once_str(r->keys[i]), r->ends[i]);
-	}
-	r->end_sizes[3] = r->end_sizes[4] = 0;
-	if (once_key_make(r->keys[3], prefix, ONCE_KEY_PAUSE, NULL, NULL, 0) < 0)
-		return -EINVAL;
-	return once_key_make(
-		r->keys[4], prefix, ONCE_KEY_HANDOVER, c->scene->config->group, NULL, 0);
-}
-
-static bool is_cursor(const struct once_event *event)
-{
-	return event->kv.key.size > 5 &&
-	       memcmp((const char *)event->kv.key.data + event->kv.key.size - 5, "/next", 5) == 0;
-}
-
-static void on_watch(void *userdata, const struct once_watch_report *report)
-{
-	struct control *c = userdata;
-	bool changed = false;
-
-	switch (report->note) {
-	case ONCE_WATCH_EVENTS:
-		for (size_t i = 0; i < report->n_events; i++) {
-			const struct once_event *event = &report->events[i];
-
-			if (is_cursor(event)) /* our own */
-				continue;
-			take(c, event->kv.key, event->kind == ONCE_EVENT_PUT ? &event->kv : NULL);
-			changed = true;
-		}
-		if (changed && c->ready)
-			c->owner->changed(c->owner->userdata);
-		break;
-	case ONCE_WATCH_COMPACTED:
-	case ONCE_WATCH_FAILED:
-		c->watch = NULL;
-		forget_all(c);
-		again(c, beat_ns(c));
-		break;
-	default:
-		break;
-	}
-}
-
-static int watch(struct control *c, const struct ranges *r, int64_t revision)
-{
-	struct once_watch_range ranges[RANGES];
-	struct once_watch_config config = {.ranges = ranges,
-		.n_ranges = RANGES,
-		.start_revision = revision,
-		.progress_notify = true};
-
-	for (size_t i = 0; i < RANGES; i++)
-		ranges[i] = (struct once_watch_range){
-			.key = once_str(r->keys[i]), .range_end = {r->ends[i], r->end_sizes[i]}};
-	return once_watch_start(c->client, &c->watch, &config, on_watch, c);
-}
-
-static void on_list(void *userdata, const struct once_response *response)
-{
-	struct control *c = userdata;
-	struct ranges r;
-
-	c->call = NULL;
-	c->watch = once_watch_cancel(c->watch);
-	if (response->error < 0 || make_ranges(c, &r) < 0 ||
-		watch(c, &r, response->revision + 1) < 0) {
-		if (response->error < 0)
-			log_warning("control", "what operators ask cannot be read yet: %s",
-				response->message);
-		again(c, beat_ns(c));
-		return;
-	}
 	forget_all(c);
-	again(c, LIST_AGAIN);
-	for (size_t i = 0; i < response->op.n_results; i++)
-		for (size_t k = 0; k < response->op.results[i].n_kvs; k++)
-			take(c, response->op.results[i].kvs[k].key,
-				&response->op.results[i].kvs[k]);
+	again(c, -1);
+}
+
+void control_unknown(struct control *c)
+{
+	control_listed(c);
+}
+
+void control_ready(struct control *c)
+{
 	c->ready = true;
 	c->owner->changed(c->owner->userdata);
-}
-
-static void list(struct control *c)
-{
-	struct once_op ops[RANGES];
-	struct once_txn txn = {.success = ops, .n_success = RANGES};
-	struct ranges r;
-
-	if (c->call || make_ranges(c, &r) < 0)
-		return;
-	for (size_t i = 0; i < RANGES; i++)
-		ops[i] = (struct once_op){.kind = ONCE_OP_RANGE,
-			.key = once_str(r.keys[i]),
-			.range_end = {r.ends[i], r.end_sizes[i]}};
-	if (once_txn(c->client, &c->call, NULL, &txn, on_list, c) < 0)
-		again(c, beat_ns(c));
 }
 
 /* ---- handover -------------------------------------------------------------------------------- */
@@ -383,16 +278,17 @@ static void try_handover(struct control *c)
 {
 	int64_t wait_ms = c->handover.not_before_ms - once_utc_now();
 	struct once_op op = {.kind = ONCE_OP_DELETE};
-	struct ranges r;
+	char key[ONCE_KEY_SIZE];
 
 	if (wait_ms > 0) {
 		again(c, (wait_ms < 1000 ? wait_ms : 1000) * ONCE_NSEC_PER_MSEC);
 		return;
 	}
 	c->handover_waits = false;
-	if (make_ranges(c, &r) < 0)
+	if (once_key_make(key, c->scene->config->prefix, ONCE_KEY_HANDOVER,
+		    c->scene->config->group, NULL, 0) < 0)
 		return;
-	op.key = once_str(r.keys[4]);
+	op.key = once_str(key);
 	/* Deleted first: the next leader would give leadership away as well. */
 	if (write_guarded(c, NULL, &op, on_handover_taken, c) < 0)
 		again(c, beat_ns(c));
@@ -402,23 +298,20 @@ static void on_timer(void *userdata)
 {
 	struct control *c = userdata;
 
-	if (c->scene->term->token == 0)
-		return;
-	if (c->handover_waits && c->ready)
+	if (c->scene->term->token != 0 && c->handover_waits && c->ready)
 		try_handover(c);
-	else
-		list(c);
 }
 
 /* ---- what the owner asks --------------------------------------------------------------------- */
 
-int control_init(struct control *c, const struct scene *scene, struct once_client *client,
+int control_init(struct control *c, const struct scene *scene, struct feed *feed,
 	const struct control_owner *owner)
 {
 	memset(c, 0, sizeof(*c));
 	c->scene = scene;
-	c->client = client;
+	c->feed = feed;
 	c->owner = owner;
+	list_init(&c->in_feed);
 	c->timer = scene->loop->ops->timer_new(scene->loop, on_timer, c);
 	return c->timer ? 0 : -ENOMEM;
 }
@@ -427,8 +320,10 @@ void control_fini(struct control *c)
 {
 	if (!c->scene)
 		return;
-	control_stop(c);
-	c->scene->loop->ops->timer_free(c->timer);
+	if (c->timer) {
+		control_stop(c);
+		c->scene->loop->ops->timer_free(c->timer);
+	}
 	c->timer = NULL;
 	c->scene = NULL;
 }
@@ -436,14 +331,13 @@ void control_fini(struct control *c)
 void control_lead(struct control *c)
 {
 	control_stop(c);
-	list(c);
+	feed_join(c->feed, c);
 }
 
 void control_stop(struct control *c)
 {
 	again(c, -1);
-	c->call = once_call_cancel(c->call);
-	c->watch = once_watch_cancel(c->watch);
+	feed_leave(c->feed, c);
 	forget_all(c);
 }
 

@@ -1,13 +1,15 @@
 /* What operators ask of the leader through etcd: pauses, triggers, kills, a handover; and the
- * cursors of the schedules, which lie beside them.
+ * cursors of the schedules, which lie beside them. Of one group; what etcd holds comes from the feed,
+ * which is one for all of them.
  *
- * Happy path: a term begins -> one list of all of it -> changed() -> a watch from there on ->
- * changed() with each event. The watch ending for good (compaction) begins it anew. Everything is
- * forgotten with the term. What cannot be read is said once in the log; a pause that cannot be read
- * is a pause. */
+ * Happy path: a term begins -> the feed lists -> changed() -> each event of its stream -> changed().
+ * A stream that ends for good (compaction) begins it anew. Everything is forgotten with the term. What
+ * cannot be read is said once in the log; a pause that cannot be read is a pause. */
 #ifndef ONCED_CONTROL_H
 #define ONCED_CONTROL_H
 
+#include "base/list.h"
+#include "daemon/feed.h"
 #include "daemon/process.h"
 
 #include <once/control.h>
@@ -34,13 +36,14 @@ struct control_owner {
 struct control_entry;
 
 struct control {
-	const struct scene *scene;  /* borrowed */
-	struct once_client *client; /* borrowed */
+	const struct scene *scene; /* borrowed */
+	struct feed *feed;	   /* borrowed */
 	const struct control_owner *owner;
-	struct once_timer *timer;
-	struct once_call *call;
-	struct once_watch *watch;
-	bool ready; /* the list has been read */
+	struct list in_feed; /* while the term lasts */
+	bool listing;	     /* the list on its way is for it, too */
+	bool touched;	     /* by the events that are being read */
+	struct once_timer *timer; /* of a handover */
+	bool ready;		  /* the list has been read */
 	bool paused;
 	struct once_pause pause;
 	struct control_entry *entries;	  /* owned: cursors and pauses of jobs */
@@ -49,13 +52,21 @@ struct control {
 	bool handover_waits; /* for its time */
 };
 
-int control_init(struct control *control, const struct scene *scene, struct once_client *client,
+int control_init(struct control *control, const struct scene *scene, struct feed *feed,
 	const struct control_owner *owner);
 void control_fini(struct control *control);
 
 /* The term of scene->term begins, ends. */
 void control_lead(struct control *control);
 void control_stop(struct control *control);
+
+/* What the feed says: a list begins, a key of this group is there (kv NULL: is deleted), the list has
+ * ended; all is unknown again. */
+void control_listed(struct control *control);
+void control_take(struct control *control, const struct once_key *name, struct once_bytes key,
+	const struct once_kv *kv);
+void control_ready(struct control *control);
+void control_unknown(struct control *control);
 
 /* Why the job may start nothing now, in words for people; NULL: it may. *ret_until_ms: when that
  * ends by itself; 0: never. */

@@ -240,7 +240,9 @@ static void check_stopped(struct jobs *j)
 static uint64_t next_run(void *userdata)
 {
 	struct jobs *j = userdata;
-	return ++j->runs;
+
+	j->runs++;
+	return j->owner->next_run ? j->owner->next_run(j->owner->userdata) : j->runs;
 }
 
 static int64_t may_launch_ns(void *userdata)
@@ -322,14 +324,16 @@ static void on_handover(void *userdata, const char *to, const struct once_handov
 
 /* ---- what the agent asks ---- */
 
-int jobs_connect(struct jobs *j, struct once_client *client)
+int jobs_connect(struct jobs *j, struct once_client *client, struct feed *feed)
 {
+	/* Hundreds of terms that begin together must not delay the beats of those that last. */
 	struct once_records_config config = {.prefix = j->config->prefix,
+		.lane = feed->many ? ONCE_LANE_BULK : ONCE_LANE_CONTROL,
 		.attempt_timeout_ns = j->config->timing.request_timeout_ns};
 	int r = once_records_new(&j->scene.records, client, j->loop, &config, NULL);
 
 	j->control_owner = (struct control_owner){j, on_control, on_killed, on_handover};
-	return r < 0 ? r : control_init(&j->control, &j->scene, client, &j->control_owner);
+	return r < 0 ? r : control_init(&j->control, &j->scene, feed, &j->control_owner);
 }
 
 int jobs_init(struct jobs *j, struct config *config, const struct jobs_owner *owner,
@@ -404,8 +408,9 @@ void jobs_stop(struct jobs *j, int64_t grace_ns)
 	check_stopped(j);
 }
 
-void jobs_packet(struct jobs *j, const void *packet, uint32_t type)
+bool jobs_packet(struct jobs *j, const void *packet, uint32_t type)
 {
+	bool taken = false;
 	const struct link_started *started = packet;
 	const struct link_refused *refused = packet;
 	const struct link_ended *ended = packet;
@@ -415,16 +420,14 @@ void jobs_packet(struct jobs *j, const void *packet, uint32_t type)
 		: type == LINK_ENDED	    ? ended->run
 					    : empty->run;
 
-	for (struct job_slot *slot = j->slots; slot; slot = slot->next) {
-		bool taken;
-
+	for (struct job_slot *slot = j->slots; slot && !taken; slot = slot->next) {
 		(void)log_field("ONCED_JOB", slot->job->name);
 		taken = slot_packet(j, slot, run, packet, type);
 		(void)log_field("ONCED_JOB", NULL);
-		if (taken)
-			break;
 	}
-	check_stopped(j);
+	if (taken)
+		check_stopped(j);
+	return taken;
 }
 
 /* ---- reload ---- */

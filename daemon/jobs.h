@@ -1,4 +1,4 @@
-/* All of the node's jobs: they start with a term, stop with it, and change with a reload. Services only
+/* All of the jobs of a group: they start with a term, stop with it, and change with a reload. Services only
  * need a guardian; the others need etcd too, see jobs_connect(). */
 #ifndef ONCED_JOBS_H
 #define ONCED_JOBS_H
@@ -19,6 +19,8 @@ struct jobs_owner {
 	void (*handover)(void *userdata, const char *to, const struct once_handover *handover);
 	/* A run began, ended or was skipped, a service's too; item: of a flow, else NULL. Optional. */
 	void (*ran)(void *userdata, const char *job, const char *item, const struct once_run *run);
+	/* A number for a run, never used before by this agent. NULL: those of no other set matter. */
+	uint64_t (*next_run)(void *userdata);
 };
 
 struct job_slot;
@@ -38,14 +40,14 @@ struct jobs {
 	struct retired *retired; /* owned: definitions that the latter still point to */
 	struct launch_term term; /* token 0: does not lead */
 	bool stopping;		  /* all_stopped() is owed */
-	uint64_t runs;
+	uint64_t runs; /* launched so far */
 };
 
 int jobs_init(struct jobs *jobs, struct config *config, const struct jobs_owner *owner,
 	struct uplink *uplink, struct once_loop *loop);
-/* Jobs of other types than service work from now on, and operators are heard. Before a term only. client is
- * borrowed until jobs_fini(). Negative errno. */
-int jobs_connect(struct jobs *jobs, struct once_client *client);
+/* Jobs of other types than service work from now on, and operators are heard. Before a term only. client
+ * and feed are borrowed until jobs_fini(). Negative errno. */
+int jobs_connect(struct jobs *jobs, struct once_client *client, struct feed *feed);
 void jobs_fini(struct jobs *jobs);
 
 void jobs_lead(struct jobs *jobs, const struct launch_term *term);
@@ -53,8 +55,8 @@ void jobs_lead(struct jobs *jobs, const struct launch_term *term);
 void jobs_extend(struct jobs *jobs, struct once_instant proved);
 /* all_stopped() follows, from inside when nothing lives. */
 void jobs_stop(struct jobs *jobs, int64_t grace_ns);
-/* LINK_STARTED, LINK_REFUSED, LINK_ENDED, LINK_EMPTY. */
-void jobs_packet(struct jobs *jobs, const void *packet, uint32_t type);
+/* LINK_STARTED, LINK_REFUSED, LINK_ENDED, LINK_EMPTY. False: about none of them. */
+bool jobs_packet(struct jobs *jobs, const void *packet, uint32_t type);
 
 /* Takes the jobs out of fresh (and leaves the old ones in it, to be freed): unchanged jobs
  * go on (StopGrace= alone is no change), dropped ones stop, changed ones stop and start anew, new ones

@@ -128,6 +128,7 @@ static void set_user(struct link_launch *packet, const struct config_user *user)
 int launch_send(struct uplink *uplink, const struct launch *l)
 {
 	struct link_launch packet = {.type = LINK_LAUNCH,
+		.group = l->term->group,
 		.run = l->run,
 		.token = l->term->token,
 		.argc = (uint32_t)l->argc,

@@ -10,6 +10,7 @@ struct launch_term {
 	int64_t token; /* 0: there is none */
 	struct once_instant proved;
 	const char *reason; /* why this node leads */
+	uint32_t group;	    /* its number on the link */
 };
 
 enum { LAUNCH_VARIABLES_MAX = 8 };

@@ -114,7 +114,10 @@ void process_start(struct process *p, const struct launch *launch, size_t tail_m
 
 bool process_stop(struct process *p, int64_t grace_ns)
 {
-	struct link_stop stop = {.type = LINK_STOP, .run = p->launch.run, .grace_ns = grace_ns};
+	struct link_stop stop = {.type = LINK_STOP,
+		.group = p->scene->term->group,
+		.run = p->launch.run,
+		.grace_ns = grace_ns};
 
 	if (p->state == PROCESS_WAITING) {
 		p->scene->loop->ops->timer_set(p->timer, -1);

@@ -110,7 +110,10 @@ void service_extend(struct service *s, struct once_instant proved)
 
 bool service_stop(struct service *s, int64_t grace_ns)
 {
-	struct link_stop stop = {.type = LINK_STOP, .run = s->run, .grace_ns = grace_ns};
+	struct link_stop stop = {.type = LINK_STOP,
+		.group = s->term.group,
+		.run = s->run,
+		.grace_ns = grace_ns};
 
 	s->term.token = 0;
 	s->loop->ops->timer_set(s->timer, -1);

@@ -25,14 +25,16 @@ static ssize_t read_file(const char *path, char *out, size_t size)
 	return n;
 }
 
-void state_init(struct state *state, const char *runtime_dir, const char *instance)
+void state_init(
+	struct state *state, const char *runtime_dir, const char *instance, const char *group)
 {
 	memset(state, 0, sizeof(*state));
 	if (read_file("/proc/sys/kernel/random/boot_id", state->boot_id, sizeof(state->boot_id)) < 36)
 		return;
 	state->boot_id[36] = '\0';
 	if (runtime_dir && runtime_dir[0])
-		(void)snprintf(state->path, sizeof(state->path), "%s/%s.state", runtime_dir, instance);
+		(void)snprintf(state->path, sizeof(state->path), "%s/%s%s%s.state", runtime_dir,
+			instance, group ? "~" : "", group ? group : "");
 }
 
 size_t state_load(const struct state *state, char data[STATE_DATA_MAX], enum link_contain *ret_contain)

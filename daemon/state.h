@@ -8,15 +8,16 @@
 
 #include <stddef.h>
 
-enum { STATE_DATA_MAX = 256 };
+enum { STATE_DATA_MAX = 256, STATE_GROUP_MAX = 64 };
 
 struct state {
-	char path[LINK_PATH_MAX + LINK_NAME_MAX + 8]; /* empty: there is no runtime directory */
+	char path[LINK_PATH_MAX + LINK_NAME_MAX + STATE_GROUP_MAX + 16]; /* empty: there is no runtime directory */
 	char boot_id[40];
 };
 
-/* The kernel's boot id is read once. */
-void state_init(struct state *state, const char *runtime_dir, const char *instance);
+/* The kernel's boot id is read once. Each group has a file; group NULL: the default one, of the instance's
+ * name alone. */
+void state_init(struct state *state, const char *runtime_dir, const char *instance, const char *group);
 
 /* Bytes read, 0: none of this boot. *ret_contain: how the work was held then. */
 size_t state_load(const struct state *state, char data[STATE_DATA_MAX], enum link_contain *ret_contain);

@@ -181,10 +181,18 @@ struct config_job *stage_init(struct stage *s)
 	return job;
 }
 
+static struct control *control_of(void *userdata, const char *job)
+{
+	struct stage *s = userdata;
+	return &s->jobs.control;
+}
+
 void stage_start(struct stage *s)
 {
 	assert_int_equal(jobs_init(&s->jobs, &s->config, &s->owner, &s->uplink, &s->loop.loop), 0);
-	assert_int_equal(jobs_connect(&s->jobs, s->client), 0);
+	assert_int_equal(
+		feed_init(&s->feed, &s->config, s->client, &s->loop.loop, control_of, s), 0);
+	assert_int_equal(jobs_connect(&s->jobs, s->client, &s->feed), 0);
 }
 
 void stage_crash(struct stage *s)
@@ -192,6 +200,7 @@ void stage_crash(struct stage *s)
 	uint64_t runs = s->jobs.runs;
 
 	jobs_fini(&s->jobs);
+	feed_fini(&s->feed);
 	memset(s->live, 0, sizeof(s->live));
 	stage_start(s);
 	s->jobs.runs = runs; /* packets of the old ones may be under way */
@@ -236,6 +245,7 @@ void stage_run(struct stage *s, int64_t ns)
 void stage_fini(struct stage *s)
 {
 	jobs_fini(&s->jobs);
+	feed_fini(&s->feed);
 	s->client = once_client_free(s->client);
 	uplink_fini(&s->uplink);
 	assert_int_equal(s->loop.n_timers, 0);

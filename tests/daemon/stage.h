@@ -29,6 +29,7 @@ struct stage {
 	struct link_page page;
 	struct uplink uplink;
 	struct config config;
+	struct feed feed;
 	struct jobs jobs;
 	struct jobs_owner owner;
 	bool all_stopped;

@@ -6,6 +6,7 @@
 
 /* The least that is accepted. */
 #define ETCD "[Etcd]\nEndpoints=https://a:2379\n[Node]\nName=n1\n"
+#define L50 "01234567890123456789012345678901234567890123456789"
 #define JOB "[Job]\nExec=/bin/true\n"
 #define CRON JOB "Type=cron\n"
 #define MIGRATE "[Job]\nType=migrate\nDirectory=/var/lib/m\n"
@@ -191,8 +192,9 @@ static const struct refusal {
 	{ETCD, JOB "Execute=x\n", "~/jobs.d/j.job:3: Execute: unknown key in section [Job]"},
 	{ETCD, JOB "Type=deamon\n",
 		":3: Type: unknown type \"deamon\", expected service, cron, once, steps or migrate"},
-	{ETCD, JOB "Group=mail\n",
-		":3: Group: the group \"mail\": there are no groups of their own yet, expected default"},
+	{ETCD, JOB "Group=Mail\n", ":3: Group: bad name \"Mail\", expected 1 to 64"},
+	{ETCD "[Election]\nKey=/" L50 L50 L50 "\n", JOB "Group=" L50 "\n",
+		" is longer than 200 bytes, expected a shorter name"},
 	{ETCD, JOB "Schedule=@hourly\n",
 		":3: Schedule: Type=service has no such key, expected it with Type=cron only"},
 	{ETCD, JOB "Timeout=3s\n", ":3: Timeout: Type=service has no such key, expected it with Type=cron, "
@@ -516,6 +518,25 @@ static void test_fields_are_filled(void **state)
 	assert_null(out.config.password);
 }
 
+static void test_jobs_of_a_group_are_taken_out(void **state)
+{
+	char x[] = "x", y[] = "y", other[] = "default", names[4][2] = {"a", "b", "c", "d"};
+	struct config_job jobs[4] = {{.name = names[0], .group = x}, {.name = names[1], .group = other},
+		{.name = names[2], .group = x}, {.name = names[3], .group = y}};
+	struct config all = {.jobs = jobs, .n_jobs = 4}, part;
+
+	assert_int_equal(config_take_group(&all, "z", &part), 0);
+	assert_int_equal(part.n_jobs, 0);
+	assert_int_equal(config_take_group(&all, "x", &part), 0);
+	assert_int_equal(part.n_jobs, 2);
+	assert_string_equal(part.jobs[0].name, "a");
+	assert_string_equal(part.jobs[1].name, "c");
+	free(part.jobs);
+	assert_int_equal(all.n_jobs, 2);
+	assert_string_equal(all.jobs[0].name, "b");
+	assert_string_equal(all.jobs[1].name, "d");
+}
+
 static void test_long_lines_are_whole(void **state)
 {
 	char conf[4096], value[1001];
@@ -654,6 +675,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_accepted_means),
 		cmocka_unit_test(test_what_is_printed_reads_back_the_same),
 		cmocka_unit_test(test_fields_are_filled),
+		cmocka_unit_test(test_jobs_of_a_group_are_taken_out),
 		cmocka_unit_test(test_long_lines_are_whole),
 		cmocka_unit_test(test_other_files_beside_the_jobs_are_not_read),
 		cmocka_unit_test(test_credentials_may_show_an_acl),

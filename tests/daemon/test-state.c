@@ -27,7 +27,7 @@ static struct state here(void)
 {
 	struct state s;
 
-	state_init(&s, directory, "node1-0123abcd");
+	state_init(&s, directory, "node1-0123abcd", NULL);
 	assert_int_equal(strlen(s.boot_id), 36);
 	assert_int_equal(strncmp(s.path, directory, strlen(directory)), 0);
 	return s;
@@ -193,13 +193,13 @@ static void no_directory_is_no_error_but_a_lost_one_is(void **unused)
 {
 	struct state s;
 
-	state_init(&s, "", "x");
+	state_init(&s, "", "x", NULL);
 	assert_string_equal(s.path, "");
 	assert_int_equal(state_save(&s, LINK_CONTAIN_CGROUP, "abc", 3), 0);
 	assert_int_equal(load(&s), 0);
-	state_init(&s, NULL, "x");
+	state_init(&s, NULL, "x", NULL);
 	assert_string_equal(s.path, "");
-	state_init(&s, "/nonexistent/onced", "x");
+	state_init(&s, "/nonexistent/onced", "x", NULL);
 	assert_int_equal(state_save(&s, LINK_CONTAIN_CGROUP, "abc", 3), -ENOENT);
 	assert_int_equal(state_save(&s, LINK_CONTAIN_CGROUP, NULL, 0), 0);
 	assert_int_equal(load(&s), 0);
@@ -211,7 +211,7 @@ static void a_directory_that_takes_no_files(void **unused)
 	struct state s;
 	int r;
 
-	state_init(&s, "/proc", "x");
+	state_init(&s, "/proc", "x", NULL);
 	r = state_save(&s, LINK_CONTAIN_CGROUP, "abc", 3);
 	assert_true(r == -ENOENT || r == -EACCES || r == -EROFS || r == -EPERM);
 	if (geteuid() != 0) {
