@@ -83,7 +83,9 @@ static bool may_campaign(struct election *e)
 		return false;
 	}
 	if (e->view.config == ELECTION_CONFIG_ABSENT && e->ever_term) {
-		election_complain(e, ELECTION_NOTE_CONFIG_ABSENT);
+		/* else it comes with the term that was just seen */
+		if (e->revisions[ELECTION_KEY_CONFIG] >= e->view.epoch.mod)
+			election_complain(e, ELECTION_NOTE_CONFIG_ABSENT);
 		return false;
 	}
 	return true;
@@ -242,7 +244,9 @@ void election_claim_reply(struct election *e, const struct election_event *event
 	}
 	if (event->reply.outcome == ELECTION_APPLIED) {
 		election_view_apply_all(e, token, &event->reply.view);
-		if (election_view_names_us(e) && e->view.leader.lease == e->request.action.lease) {
+		if (e->view.leader.create != 0 && e->view.epoch.mod == e->view.leader.create &&
+			e->view.epoch.incarnation == e->config.incarnation &&
+			e->view.leader.lease == e->request.action.lease) {
 			/* an earlier copy of this request did it; its answer was lost */
 			won(e, event, e->view.leader.create, true);
 			election_extend(e);
@@ -294,7 +298,9 @@ void election_contest_reply(struct election *e, const struct election_event *eve
 	election_note(e, ELECTION_NOTE_SEIZED, token, 0);
 	if (e->view.leader.create == token) {
 		e->view.leader.create = 0;
-		e->vacant_since = e->now;
+		/* who seized has waited already */
+		e->vacant_since.boot_ns = e->now.boot_ns - e->config.stand_back;
+		e->vacant_since.raw_ns = e->now.raw_ns - e->config.stand_back;
 		e->revisions[ELECTION_KEY_LEADER] = event->reply.revision;
 	}
 	e->request.failures = 0;

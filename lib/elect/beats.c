@@ -14,7 +14,6 @@
 struct shard {
 	struct list in_node;
 	struct once_node *node;
-	char name[SHARD_NAME_MAX];
 	char *key; /* owned */
 	unsigned n_electors;
 	struct list waiting; /* electors with a beat to send */
@@ -34,11 +33,6 @@ struct beat {
 	} of[SHARD_GROUPS];
 };
 
-const char *shard_name(const struct shard *shard)
-{
-	return shard->name;
-}
-
 /* ---- who belongs where ---- */
 
 static struct shard *shard_new(struct once_node *n)
@@ -47,8 +41,7 @@ static struct shard *shard_new(struct once_node *n)
 
 	if (!s)
 		return NULL;
-	(void)snprintf(s->name, sizeof(s->name), "s%u", n->n_shards + 1);
-	if (asprintf(&s->key, "%s%s/%s", n->beats, n->name, s->name) < 0) {
+	if (asprintf(&s->key, "%s%s/s%u", n->beats, n->name, n->n_shards + 1) < 0) {
 		free(s);
 		return NULL;
 	}
@@ -60,23 +53,30 @@ static struct shard *shard_new(struct once_node *n)
 	return s;
 }
 
-/* For the elector's whole life: its epochs name the shard's beat key. */
+/* Before its first bid, and for the elector's whole life: its epochs name the shard's beat key. So those that a
+ * node has bid for are together in few shards, however many others it follows. */
 int shard_join(struct once_elector *e)
 {
+	struct shard *joined = NULL;
 	struct list *i;
+
+	if (!e->named || e->keys.beat)
+		return 0;
 
 	list_foreach (i, &e->node->shards) {
 		struct shard *s = list_entry(i, struct shard, in_node);
-		if (s->n_electors < SHARD_GROUPS) {
-			e->shard = s;
-			break;
-		}
+		if (s->n_electors < SHARD_GROUPS && !joined)
+			joined = s;
 	}
-	if (!e->shard)
-		e->shard = shard_new(e->node);
-	if (!e->shard)
+	if (!joined)
+		joined = shard_new(e->node);
+	if (!joined)
 		return -ENOMEM;
-	e->shard->n_electors++;
+	e->keys.beat = strdup(joined->key);
+	if (!e->keys.beat)
+		return -ENOMEM;
+	joined->n_electors++;
+	e->shard = joined;
 	return 0;
 }
 

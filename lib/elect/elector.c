@@ -221,7 +221,7 @@ void elector_step(struct once_elector *e, struct election_event *event)
 	e->freed = outer;
 	register_check(e);
 	watch_fit(e);
-	if (e->rank_due)
+	if (e->node->plan_due)
 		node_turn(e->node);
 	if (e->core.role != ELECTION_OVER)
 		schedule(e);
@@ -453,32 +453,13 @@ static int core_init(struct once_elector *e, const struct once_timing *t)
 		.incarnation = e->node->incarnation,
 		.seize = true,
 		/* until it is known who else is there */
-		.stand_back = e->shard ? SPREAD_SETTLE_MAX + ONCE_NSEC_PER_SEC : 0,
+		.stand_back = e->named ? SPREAD_SETTLE_MAX + ONCE_NSEC_PER_SEC : 0,
 	};
 
 	if (getrandom(&core.seed, sizeof(core.seed), 0) != (ssize_t)sizeof(core.seed))
 		return -EIO;
 	election_init(&e->core, &core);
 	return 0;
-}
-
-/* The default group beats alone, into its own key, as it would without others. */
-static int shard_init(struct once_elector *e)
-{
-	struct once_node *n = e->node;
-	int r;
-
-	if (!n->shared || strcmp(e->group, "default") == 0)
-		return 0;
-	r = shard_join(e);
-	if (r < 0)
-		return r;
-	e->rank_due = true;
-	free(e->keys.beat);
-	e->keys.beat = NULL;
-	return asprintf(&e->keys.beat, "%s%s/%s", n->beats, n->name, shard_name(e->shard)) < 0
-		? -ENOMEM
-		: 0;
 }
 
 static int elector_init(struct once_elector *e, const struct once_elector_config *config)
@@ -490,12 +471,14 @@ static int elector_init(struct once_elector *e, const struct once_elector_config
 	e->timing = config->timing;
 	e->value = strdup(config->value ? config->value : config->node);
 	e->group = strdup(config->group);
+	e->named = e->node->shared && strcmp(config->group, "default") != 0;
 	e->timer = e->loop->ops->timer_new(e->loop, on_timer, e);
 	if (!e->value || !e->group || !e->timer)
 		return -ENOMEM;
-	r = shard_init(e);
-	if (r < 0)
-		return r;
+	if (e->named) { /* until it has a shard */
+		free(e->keys.beat);
+		e->keys.beat = NULL;
+	}
 	HASH_ADD_KEYPTR(hh_key, e->node->by_key, e->keys.leader, strlen(e->keys.leader), e);
 	HASH_ADD_KEYPTR(hh_group, e->node->by_group, e->group, strlen(e->group), e);
 	if (!e->hh_key.tbl || !e->hh_group.tbl)
@@ -504,6 +487,23 @@ static int elector_init(struct once_elector *e, const struct once_elector_config
 	if (config->record)
 		recorder_init(e);
 	return core_init(e, &config->timing);
+}
+
+/* By name, but the default group first, which speaks for the node. Every node deals out the groups in this
+ * order. */
+static void in_order(struct once_elector *e, const char *group)
+{
+	struct list *before = e->node->electors.prev;
+
+	if (strcmp(group, "default") == 0)
+		before = &e->node->electors;
+	while (before != &e->node->electors) {
+		const char *other = list_entry(before, struct once_elector, in_node)->group;
+		if (strcmp(other, group) < 0 || strcmp(other, "default") == 0)
+			break;
+		before = before->prev;
+	}
+	list_insert_between(&e->in_node, before, before->next);
 }
 
 static int elector_make(struct once_elector **ret, struct once_node *node,
@@ -526,7 +526,7 @@ static int elector_make(struct once_elector **ret, struct once_node *node,
 	list_init(&e->in_list);
 	list_init(&e->in_shard);
 	list_init(&e->in_waiting);
-	list_append(&node->electors, &e->in_node);
+	in_order(e, config->group);
 	r = elector_init(e, config);
 	if (r < 0) {
 		(void)snprintf(message, size, "%s", strerror(-r));

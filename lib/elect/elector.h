@@ -49,12 +49,13 @@ struct once_elector {
 	struct list in_list; /* waits for a list */
 	bool wants_stream, listing; /* listing: the list on its way is for it, too */
 	struct election_view listed;
-	struct shard *shard;   /* NULL: beats alone */
+	bool named;	       /* its beats are a shard's; else it beats alone, into its own key */
+	struct shard *shard;   /* NULL: it has never bid yet */
 	struct list in_shard;  /* its beat waits for the shard's */
 	struct election_action beat;
 	struct list in_waiting; /* its request waits for its turn */
 	struct election_action waiting;
-	bool rank_due; /* who bids first may have changed */
+	struct peer *last; /* who led it last; while the plan is made */
 	struct once_call *abandon;
 	struct once_instant abandoned;
 

@@ -231,12 +231,19 @@ static void owe_known(struct once_elector *e)
 	elector_owe(e, &event);
 }
 
+/* One whose leader is silent suspects the stream. Other nodes' beats and this one's own come by it, too. */
+static bool stream_lives(const struct once_node *n)
+{
+	return n->watch && n->heard.boot_ns != 0 &&
+		once_elapsed_max(n->heard, n->loop->ops->now(n->loop)) < 2 * n->timing.beat_interval_ns;
+}
+
 int look_list(struct once_elector *e, const struct election_action *a)
 {
 	struct once_node *n = e->node;
 	int r;
 
-	if (n->shared && !a->rewatch && e->core.listed) {
+	if (n->shared && e->core.listed && (!a->rewatch || stream_lives(n))) {
 		owe_known(e);
 		return 0;
 	}
@@ -346,6 +353,7 @@ static void on_watch(void *userdata, const struct once_watch_report *report)
 	node_enter(n);
 	switch (report->note) {
 	case ONCE_WATCH_EVENTS:
+		n->heard = n->loop->ops->now(n->loop);
 		for (size_t i = 0; i < report->n_events && n->watch; i++) {
 			const struct once_event *event = &report->events[i];
 

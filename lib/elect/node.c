@@ -190,7 +190,7 @@ bool node_call_waits(struct once_elector *e, const struct election_action *a)
 
 	if (!n->shared)
 		return false;
-	if (n->n_calls < NODE_CALLS_MAX) {
+	if (n->n_calls < n->calls_max) {
 		n->n_calls++;
 		return false;
 	}
@@ -203,7 +203,7 @@ bool node_call_waits(struct once_elector *e, const struct election_action *a)
 
 static void calls_turn(struct once_node *n)
 {
-	while (n->n_calls < NODE_CALLS_MAX) {
+	while (n->n_calls < n->calls_max) {
 		struct list *from =
 			list_empty(&n->waiting_releases) ? &n->waiting : &n->waiting_releases;
 		struct once_elector *e;
@@ -215,6 +215,15 @@ static void calls_turn(struct once_node *n)
 		if (e->waiting.op == e->core.request.op) /* else it was given up */
 			elector_do(e, &e->waiting);
 	}
+}
+
+/* An etcd that is late is asked less at once: the beats need its time more. */
+void node_call_answered(struct once_node *n, bool in_time)
+{
+	if (!in_time)
+		n->calls_max = n->calls_max / 2 > 0 ? n->calls_max / 2 : 1;
+	else if (n->calls_max < NODE_CALLS_MAX)
+		n->calls_max++;
 }
 
 void node_call_ended(struct once_node *n)
@@ -312,6 +321,7 @@ static int node_make(struct once_node **ret, struct once_client *client, struct 
 	n->client = client;
 	n->loop = loop;
 	n->shared = shared;
+	n->calls_max = NODE_CALLS_MAX;
 	list_init(&n->electors);
 	list_init(&n->lease.grant.askers);
 	list_init(&n->lease.keepalive.askers);

@@ -19,12 +19,12 @@
 enum {
 	NODE_CALLS_MAX = 6,  /* acquires, seizures and releases on their way at once */
 	SHARD_GROUPS = 60,   /* two compares each in one txn of at most 128 */
-	SHARD_NAME_MAX = 16,
 };
 
 #define SPREAD_SETTLE_MAX (3 * ONCE_NSEC_PER_SEC) /* nobody waits longer for others to appear */
 
 struct shard;
+struct peer;
 
 /* A grant or a keep-alive, and the electors that wait for it. */
 struct lease_call {
@@ -85,6 +85,7 @@ struct once_node {
 	struct once_watch *watch;
 	int64_t watch_revision; /* up to which everything is known */
 	bool watch_beats;	/* whether the stream carries the beats of others */
+	struct once_instant heard; /* the stream brought something */
 	bool watch_due;		/* a list asked for a new stream, from watch_revision on */
 	struct once_call *orphan; /* a key of ours that has no elector is being deleted */
 
@@ -94,11 +95,12 @@ struct once_node {
 	struct list telling; /* beats whose electors are being told */
 
 	struct list waiting_releases, waiting; /* electors whose request waits for its turn */
-	unsigned n_calls;
+	unsigned n_calls, calls_max; /* on their way; fewer at once while answers do not come in time */
 
 	struct list peers; /* struct peer: who is registered */
 	bool peers_known, settled;
-	struct once_instant known_at, peer_at, settled_at;
+	bool plan_due; /* who bids first may have changed */
+	struct once_instant known_at, peer_at, settled_at, planned;
 	struct once_timer *settle_timer;
 };
 
@@ -114,6 +116,7 @@ struct once_elector *node_by_key(struct once_node *n, struct once_bytes key);
 struct once_elector *node_by_group(struct once_node *n, struct once_bytes key);
 bool node_call_waits(struct once_elector *e, const struct election_action *action);
 void node_call_ended(struct once_node *n);
+void node_call_answered(struct once_node *n, bool in_time);
 struct once_elector *node_speaker(struct once_node *n);
 struct once_elector *node_any(struct once_node *n);
 struct once_node *node_new_lone(struct once_client *client, struct once_loop *loop,
@@ -137,7 +140,6 @@ int shard_beat(struct once_elector *e, const struct election_action *action);
 void shards_turn(struct once_node *n);
 void shards_cancel(struct once_node *n);
 void shards_free(struct once_node *n);
-const char *shard_name(const struct shard *shard);
 
 /* register.c */
 int register_init(struct once_node *n);

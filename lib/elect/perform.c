@@ -131,6 +131,8 @@ static void on_answer(void *userdata, const struct once_response *response)
 	struct once_elector *e = f->elector;
 	struct election_event event;
 
+	if (f->counted)
+		node_call_answered(e->node, response->outcome != ONCE_UNKNOWN);
 	landed(f);
 	node_answered(e->node, response);
 	elector_reply(&event, f->action.op, response);
@@ -164,6 +166,9 @@ static int perform_acquire(struct once_elector *e, struct flight *f)
 	struct once_txn txn = {.compares = compares, .success = success, .failure = all.ops, .n_failure = 3};
 	int r;
 
+	r = shard_join(e);
+	if (r < 0)
+		return r;
 	r = keys_epoch_write(epoch, sizeof(epoch), e->core.config.incarnation, e->node->name,
 		e->node->address,
 		e->keys.beat);
@@ -376,7 +381,7 @@ int elector_perform(struct once_elector *e, const struct election_action *action
 		r = lease_perform(e, action);
 		return r <= 0 ? r : start(e, action, false);
 	case ELECTION_BEAT:
-		return e->shard ? shard_beat(e, action) : start(e, action, false);
+		return e->named ? shard_beat(e, action) : start(e, action, false);
 	default:
 		return node_call_waits(e, action) ? 0 : start_counted(e, action);
 	}

@@ -1,5 +1,7 @@
-/* Who bids first for a group: the nodes that are registered, by a hash of node and group, the highest first
- * (highest random weight), and last of all who led it last. The first bids at once, each next one a step later.
+/* Who bids first for a group: of the nodes that are registered the one with the highest hash of node and group
+ * (highest random weight) that does not have its share yet (bounded load), and then the others by the hash,
+ * each a step later; last of all who led it last. Every node makes the same plan from what all of them
+ * see, group by group in the order of their names.
  *
  * It is a courtesy: a wrong order costs a moment or evenness, nothing else. So a list of nodes that cannot be
  * read, or in which this node is not, only means that it bids as if it were there. */
@@ -12,11 +14,12 @@
 struct peer {
 	struct list in_node;
 	bool listed;
+	unsigned led, given; /* groups: has them, would get them */
 	size_t size;
 	char name[];
 };
 
-static const int64_t SETTLE = ONCE_NSEC_PER_SEC, STEP_MIN = 250 * ONCE_NSEC_PER_MSEC,
+static const int64_t SETTLE = ONCE_NSEC_PER_SEC, PLAN_GAP = 50 * ONCE_NSEC_PER_MSEC, STEP_MIN = 250 * ONCE_NSEC_PER_MSEC,
 		     STEP_MAX = ONCE_NSEC_PER_SEC;
 
 /* ---- the order ---- */
@@ -59,21 +62,65 @@ static bool same(struct once_bytes a, struct once_bytes b)
 	return a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
 }
 
-/* How many come before this node. */
-static unsigned rank_of(const struct once_elector *e)
+static struct peer *find(struct once_node *n, struct once_bytes name)
 {
-	struct once_bytes last = last_leader(e), self = once_str(e->node->name);
-	uint64_t own = spread_weight(self, e->group);
-	bool was_us = same(last, self);
-	unsigned before = 0;
+	struct list *i;
+
+	list_foreach (i, &n->peers) {
+		struct peer *p = list_entry(i, struct peer, in_node);
+		if (same((struct once_bytes){p->name, p->size}, name))
+			return p;
+	}
+	return NULL;
+}
+
+static uint64_t weight_of(const struct peer *p, const struct once_elector *e)
+{
+	return spread_weight((struct once_bytes){p->name, p->size}, e->group);
+}
+
+/* Whose turn it is: the heaviest that has less than `share`, else one that has least. NULL: there is none but
+ * e->last. */
+static struct peer *heir_of(const struct once_elector *e, unsigned share)
+{
+	struct peer *heavy = NULL, *idle = NULL;
+	uint64_t heavy_weight = 0, idle_weight = 0;
 	struct list *i;
 
 	list_foreach (i, &e->node->peers) {
-		const struct peer *p = list_entry(i, struct peer, in_node);
-		struct once_bytes name = {p->name, p->size};
+		struct peer *p = list_entry(i, struct peer, in_node);
+		uint64_t weight = weight_of(p, e);
+		unsigned load = p->led + p->given;
 
-		if (!same(name, self) && !same(name, last))
-			before += was_us || spread_weight(name, e->group) > own;
+		if (p == e->last)
+			continue;
+		if (load < share && (!heavy || weight > heavy_weight)) {
+			heavy = p;
+			heavy_weight = weight;
+		}
+		if (!idle || load < idle->led + idle->given ||
+			(load == idle->led + idle->given && weight > idle_weight)) {
+			idle = p;
+			idle_weight = weight;
+		}
+	}
+	return heavy ? heavy : idle;
+}
+
+/* How many come before this node. */
+static unsigned rank_of(const struct once_elector *e, const struct peer *heir)
+{
+	const struct peer *self = find(e->node, once_str(e->node->name));
+	uint64_t own = spread_weight(once_str(e->node->name), e->group);
+	unsigned before = heir && heir != self;
+	struct list *i;
+
+	if (!before)
+		return 0;
+	list_foreach (i, &e->node->peers) {
+		const struct peer *p = list_entry(i, struct peer, in_node);
+		if (p != self && p != heir && p != e->last)
+			before += (self && self == e->last) || weight_of(p, e) > own;
 	}
 	return before;
 }
@@ -84,11 +131,11 @@ static int64_t step_of(const struct once_node *n)
 	return step < STEP_MIN ? STEP_MIN : step > STEP_MAX ? STEP_MAX : step;
 }
 
-static void tell(struct once_elector *e)
+static void tell(struct once_elector *e, const struct peer *heir)
 {
 	struct once_node *n = e->node;
 	struct election_event event = {.kind = ELECTION_STAND_BACK};
-	unsigned rank = rank_of(e);
+	unsigned rank = rank_of(e, heir);
 	int64_t delay = rank * step_of(n), vacant = e->core.vacant_since.boot_ns;
 
 	if (rank > 0)
@@ -102,19 +149,84 @@ static void tell(struct once_elector *e)
 	elector_step(e, &event);
 }
 
-/* ---- who is there ---- */
+/* ---- the plan ---- */
 
-static struct peer *find(struct once_node *n, struct once_bytes name)
+static bool takes_part(const struct once_elector *e)
 {
+	return e->named && e->started && !e->gone && e->core.role != ELECTION_OVER;
+}
+
+static bool is_led(const struct once_elector *e)
+{
+	return e->core.view.leader.create != 0;
+}
+
+static unsigned share_of(unsigned groups, size_t nodes)
+{
+	return nodes == 0 ? groups : (unsigned)((groups + nodes - 1) / nodes);
+}
+
+/* Who has what now, and who led each last. */
+static unsigned count(struct once_node *n)
+{
+	unsigned groups = 0;
 	struct list *i;
 
 	list_foreach (i, &n->peers) {
 		struct peer *p = list_entry(i, struct peer, in_node);
-		if (p->size == name.size && memcmp(p->name, name.data, name.size) == 0)
-			return p;
+		p->led = p->given = 0;
 	}
-	return NULL;
+	list_foreach (i, &n->electors) {
+		struct once_elector *e = list_entry(i, struct once_elector, in_node);
+
+		if (!takes_part(e))
+			continue;
+		groups++;
+		e->last = find(n, last_leader(e));
+		if (e->last && is_led(e))
+			e->last->led++;
+	}
+	return groups;
 }
+
+/* The groups that `leader` has go to the others; with NULL those that nobody has. */
+static void deal(struct once_node *n, const struct peer *leader, unsigned share)
+{
+	struct list *i;
+
+	list_foreach (i, &n->electors) {
+		struct once_elector *e = list_entry(i, struct once_elector, in_node);
+		struct peer *heir;
+
+		if (!takes_part(e) || (is_led(e) ? e->last : NULL) != leader)
+			continue;
+		heir = heir_of(e, share);
+		if (heir)
+			heir->given++;
+		tell(e, heir);
+	}
+}
+
+/* What nobody has is given out first. Of each node then, what becomes of its groups when it dies. */
+static void plan(struct once_node *n)
+{
+	unsigned groups = count(n);
+	size_t nodes = list_length(&n->peers);
+	struct list *i, *k;
+
+	deal(n, NULL, share_of(groups, nodes));
+	list_foreach (i, &n->peers) {
+		struct peer *p = list_entry(i, struct peer, in_node);
+		p->led += p->given;
+	}
+	list_foreach (i, &n->peers) {
+		list_foreach (k, &n->peers)
+			list_entry(k, struct peer, in_node)->given = 0;
+		deal(n, list_entry(i, struct peer, in_node), share_of(groups, nodes - 1));
+	}
+}
+
+/* ---- who is there ---- */
 
 static struct once_bytes name_of(const struct once_node *n, const struct once_kv *kv)
 {
@@ -124,10 +236,7 @@ static struct once_bytes name_of(const struct once_node *n, const struct once_kv
 
 static void changed(struct once_node *n)
 {
-	struct list *i;
-
-	list_foreach (i, &n->electors)
-		list_entry(i, struct once_elector, in_node)->rank_due = true;
+	n->plan_due = true;
 	node_turn(n);
 }
 
@@ -214,18 +323,18 @@ static bool settle(struct once_node *n)
 
 void spread_turn(struct once_node *n)
 {
-	struct list *i;
+	struct once_instant now = n->loop->ops->now(n->loop);
+	int64_t passed = once_elapsed_max(n->planned, now);
 
-	if (!n->shared || !settle(n))
+	if (!n->shared || !settle(n) || !n->plan_due)
 		return;
-	list_foreach (i, &n->electors) {
-		struct once_elector *e = list_entry(i, struct once_elector, in_node);
-
-		if (!e->rank_due || e->gone || !e->shard || !e->started)
-			continue;
-		e->rank_due = false;
-		tell(e);
+	if (n->planned.boot_ns != 0 && passed < PLAN_GAP) {
+		n->loop->ops->timer_set(n->settle_timer, PLAN_GAP - passed);
+		return;
 	}
+	n->plan_due = false;
+	n->planned = now;
+	plan(n);
 }
 
 static void on_settle(void *userdata)

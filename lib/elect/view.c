@@ -24,6 +24,14 @@ static void leader_name(struct once_elector *e, const struct once_kv *kv)
 		e->leader[0] = '\0';
 }
 
+/* An epoch of this process, but not of this elector: of one for the same group that has ended. Its beats are
+ * not where this one's go. */
+static bool is_stray(const struct once_elector *e)
+{
+	return e->epoch.incarnation == e->node->incarnation &&
+		(!e->keys.beat || strcmp(e->epoch.beat, e->keys.beat) != 0);
+}
+
 /* One key that exists. Which, or ELECTION_KEYS: none of ours. */
 static enum election_key view_one(struct once_elector *e, struct election_view *view,
 	const struct once_kv *kv)
@@ -40,9 +48,9 @@ static enum election_key view_one(struct once_elector *e, struct election_view *
 	if (is_key(kv->key, e->keys.epoch)) {
 		view->epoch.mod = kv->mod_revision;
 		memset(&e->epoch, 0, sizeof(e->epoch));
-		if (keys_epoch_read(&e->epoch, kv->value))
+		if (keys_epoch_read(&e->epoch, kv->value) && !is_stray(e))
 			view->epoch.incarnation = e->epoch.incarnation;
-		e->rank_due = true;
+		e->node->plan_due = true;
 		return ELECTION_KEY_EPOCH;
 	}
 	if (is_key(kv->key, e->keys.clean)) {
