@@ -1,11 +1,15 @@
 #!/usr/bin/python3
 """Many groups on three nodes: how long until all are owned, what they cost, how they move.
 
-    groups.py --program build/tests/bench/groups [--counts 1,100,1000] [--seconds 20] [--etcd 3.4|3.5]
+    groups.py --program build/tests/bench/groups [--counts 1,100,1000] [--seconds 20] [--bindir DIR]
+    groups.py --onced build/daemon/onced ...
 
 For each count: a fresh etcd of one member, three nodes. Time from the start until every group has a leader;
 then, over some idle seconds, etcd's requests and the nodes' CPU and memory; then one node is killed, and the
 time until its groups are led by the others; then the spread. Any group led twice at once is a failure.
+
+With --onced the nodes are daemons, each with one job a group that is never due; who leads is what the keys
+say, and memory is that of the daemon's processes together.
 """
 import argparse
 import os
@@ -18,6 +22,7 @@ import urllib.request
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "tests", "integration"))
+import procs  # noqa: E402
 from cluster import Cluster  # noqa: E402
 
 SECOND = 1000000000
@@ -65,6 +70,72 @@ class Node:
         self.err.close()
 
 
+CONF = """[Etcd]
+Endpoints=%s
+[Node]
+Name=%s
+[Daemon]
+RuntimeDirectory=%s
+LogLevel=warning
+"""
+
+
+class Daemon:
+    """onced -c FILE, with all that Node has."""
+
+    def __init__(self, onced, name, count, cluster, directory):
+        self.name, self.cluster = name, cluster
+        self.jobs = os.path.join(directory, "jobs.d")
+        if not os.path.exists(self.jobs):
+            self.write_jobs(count)
+        run, conf = os.path.join(directory, "run-" + name), os.path.join(directory, name + ".conf")
+        os.makedirs(run, mode=0o700, exist_ok=True)
+        with open(conf, "w") as file:
+            file.write(CONF % (cluster.urls(), name, run))
+        self.out = open(os.path.join(directory, name + ".log"), "wb")
+        self.process = subprocess.Popen([onced, "-c", conf], stdout=self.out, stderr=self.out,
+                                        stdin=subprocess.DEVNULL)
+
+    def write_jobs(self, count):
+        os.makedirs(self.jobs)
+        for i in range(count):
+            with open(os.path.join(self.jobs, "g%d.job" % i), "w") as file:
+                file.write("[Job]\nGroup=g%d\nType=cron\nSchedule=0 0 1 1 *\nExec=/bin/true\n" % i)
+
+    def led(self):
+        return {key: value for key, value in self.keys().items() if value == self.name}
+
+    def keys(self):
+        lines = self.cluster.etcdctl("get", "--prefix", "/leader/").split("\n")
+        return dict(zip(lines[0::2], lines[1::2]))
+
+    def cost(self):
+        pids = [self.process.pid] + procs.descendants(self.process.pid)
+        ticks = memory = 0
+        for pid in pids:
+            try:
+                with open("/proc/%d/stat" % pid) as file:
+                    fields = file.read().rsplit(")", 1)[1].split()
+                with open("/proc/%d/smaps_rollup" % pid) as file:
+                    memory += sum(int(x.split()[1]) for x in file if x.startswith("Pss:"))
+            except OSError:
+                continue  # it has ended
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK"), memory
+
+    def end(self, how):
+        if self.process.poll() is None:
+            for pid in procs.descendants(self.process.pid) if how == signal.SIGKILL else ():
+                os.kill(pid, how)
+            self.process.send_signal(how)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.out.close()
+
+
 def requests(url):
     """Unary calls that etcd has answered."""
     with urllib.request.urlopen(url + "/metrics", timeout=5) as answer:
@@ -76,6 +147,9 @@ def requests(url):
 def owners(nodes):
     """Who leads what; an error when two do."""
     found = {}
+    if isinstance(nodes[0], Daemon):
+        names = [node.name for node in nodes]
+        return {key: node for key, node in nodes[0].keys().items() if node in names}
     for node in nodes:
         for group in node.led():
             if group in found:
@@ -100,13 +174,16 @@ def spread(nodes, count):
     return max(abs(len(node.led()) - share) for node in nodes) / share * 100
 
 
-def measure(program, count, seconds, bindir, directory):
-    cluster = Cluster(os.path.join(directory, "etcd%d" % count), 1, False, bindir).start()
+def measure(options, count, directory):
+    seconds = options.seconds
+    directory = os.path.join(directory, str(count))
+    cluster = Cluster(os.path.join(directory, "etcd"), 1, False, options.bindir).start()
     nodes = []
     try:
         url = cluster.urls().split(",")[0]
         for name in "abc":
-            nodes.append(Node(program, name, count, [url], directory))
+            nodes.append(Daemon(options.onced, name, count, cluster, directory) if options.onced
+                         else Node(options.program, name, count, [url], directory))
         owned = wait_all(nodes, count, 20)
         even = spread(nodes, count)
         time.sleep(3)
@@ -132,15 +209,18 @@ def measure(program, count, seconds, bindir, directory):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--program", required=True)
+    parser.add_argument("--program", help="of the library: build/tests/bench/groups")
+    parser.add_argument("--onced", help="the daemon, in its place")
     parser.add_argument("--counts", default="1,100,1000")
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--bindir", help="of another etcd than that in PATH")
     options = parser.parse_args()
+    if bool(options.program) == bool(options.onced):
+        parser.error("expected --program or --onced")
     print("groups  owned (s) uneven (%)     req/s  CPU 3 (%)   RSS (MB)  moved (s) uneven (%)")
     with tempfile.TemporaryDirectory(prefix="onced-groups-") as directory:
         for count in options.counts.split(","):
-            measure(options.program, int(count), options.seconds, options.bindir, directory)
+            measure(options, int(count), directory)
 
 
 if __name__ == "__main__":
