@@ -65,6 +65,8 @@ def bother(group, node, how):
                 os.kill(pid, 18)
             except (ProcessLookupError, TypeError):
                 pass
+        if node.running():  # stopped between two runs: there was nothing to kill, and it goes on
+            return
     if how != "agent":
         node.wait_end(10)
         node.start()

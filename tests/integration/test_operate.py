@@ -73,7 +73,7 @@ def test_a_node_stays_away(jobs, ctl):
             jobs.nodes[name].signal("term", "guardian")
             jobs.nodes[name].wait_end(20)
     jobs.nodes[first].start()
-    wait_for("it is there again", lambda: jobs.nodes[first].text().count("not campaigning for") == 2, 20)
+    wait_for("it is there again", lambda: jobs.nodes[first].text().count("not campaigning for") > 1, 20)
     time.sleep(2)
     assert jobs.leader() is None
     assert "no leader now" in ctl("resign", code=4)
@@ -137,6 +137,10 @@ def test_jobs_without_moments_are_explained(jobs, ctl):
     assert "nothing is known of a job nobody" in ctl("why", "nobody")
 
 
+def skipped_runs(jobs):
+    return sum(r["state"] == "skipped" for r in jobs.runs("tick").values())
+
+
 def test_a_pause_skips_and_says_so(jobs, ctl):
     jobs.job("tick", Type="cron", Schedule="@every 1s", Exec="/bin/true")
     start(jobs, ctl)
@@ -148,6 +152,7 @@ def test_a_pause_skips_and_says_so(jobs, ctl):
     assert "it did not run: it was paused" in ctl("why", "tick", skipped)
     assert "moving house" in ctl("jobs")
     ctl("resume", "tick")
-    assert ctl.json("pause", "--for", "2s")["paused"]
-    wait_for("a pause of all", lambda: ctl.json("runs", "tick", "--limit", "1")[0]["state"] == "skipped", 20, 0.2)
+    before = skipped_runs(jobs)
+    assert ctl.json("pause", "--for", "4s")["paused"]
+    wait_for("a pause of all", lambda: skipped_runs(jobs) > before, 20, 0.2)
     wait_for("a run again", lambda: ctl.json("runs", "tick", "--limit", "1")[0]["state"] == "ok", 20, 0.2)
