@@ -128,7 +128,8 @@ def sums(results):
         *ledger_sums([r["ledger"] for r in results if r.get("ledger")]),
         *instant_sums([r["instants"] for r in results if r.get("instants")]),
         *number_sums([r["numbers"] for r in results if r.get("numbers")]),
-        ("smallest time from dead to deadline, when the guardian had to act", smallest_margin(results)),
+        ("smallest time from the proof that all is dead to the deadline, when the guardian had to act "
+         "(below 0: it was stopped itself after the kill, or counted long)", smallest_margin(results)),
         ("terms that ended without a reason", total(results, "false_stops")),
         ("longest wait for a job after a heal",
          "%.2f s" % max([r["after_heal_s"]["max"] for r in results if r["after_heal_s"]] or [0])),
