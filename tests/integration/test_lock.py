@@ -12,7 +12,12 @@ from cluster import clean_environment, wait_for
 
 NEWER = [("3.5", 1, False)]
 BOTH = NEWER + [("3.4", 1, False)]
-SECONDS = 15
+SECONDS = 30
+
+
+def read(path):
+    with open(path) as file:
+        return file.read()
 
 
 class Caller:
@@ -25,10 +30,10 @@ class Caller:
     def program(self, name):
         return self.oncectl if name == "oncectl" else self.cluster.etcdctl_command()
 
-    def start(self, *words, program="oncectl"):
+    def start(self, *words, program="oncectl", out=subprocess.PIPE):
         env = dict(clean_environment(), ETCDCTL_API="3", ONCECTL=" ".join(self.oncectl))
         process = procs.spawn(self.program(program) + [str(word) for word in words], env=env, text=True,
-                              cwd=self.directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                              cwd=self.directory, stdout=out, stderr=subprocess.PIPE)
         self.started.append(process)
         return process
 
@@ -52,6 +57,9 @@ class Caller:
 
     def wait_file(self, name):
         wait_for("file " + name, lambda: os.path.exists(self.path(name)), SECONDS)
+
+    def wait_text(self, name, text):
+        wait_for("%s to hold %r" % (name, text), lambda: read(self.path(name)) == text, SECONDS)
 
     def close(self):
         for process in self.started:
@@ -111,15 +119,16 @@ def test_what_is_fenced_holds_in_a_lock_that_was_waited_for(call, program):
 
 @pytest.mark.parametrize("cluster", NEWER, indirect=True)
 def test_a_signal_gives_the_lock_back_or_leaves_the_line(call):
-    holder = call.start("lock", "s")
-    call.wait_keys("s", 1)
+    with open(call.path("holder"), "w") as out:
+        holder = call.start("lock", "s", out=out)
+    call.wait_text("holder", call.wait_keys("s", 1)[0] + "\n\n")
     waiter = call.start("lock", "s")
     call.wait_keys("s", 2)
     last = call.start("lock", "s", "--", "true")
-    key = call.wait_keys("s", 3)[0]
+    call.wait_keys("s", 3)
     assert call.end(waiter, signal.SIGINT) == (1, "", "Error: context canceled\n")
     assert len(call.keys("s")) == 2
-    assert call.end(holder, signal.SIGTERM) == (0, key + "\n\n", "")
+    assert call.end(holder, signal.SIGTERM)[0] == 0
     assert call.end(last) == (0, "", "")
     assert call.cluster.etcdctl("lease", "list") == "found 0 leases\n"
 
@@ -140,12 +149,15 @@ def test_signals_reach_the_command(call):
 
 @pytest.mark.parametrize("cluster", NEWER, indirect=True)
 def test_a_lease_lives_longer_than_its_ttl_while_it_is_held(call):
-    holder = call.start("lock", "--ttl", "2", "long", "--", "sleep", "4")
+    holder = call.start("lock", "--ttl", "4", "long", "--", "sh", "-c",
+                        "while [ ! -e go ]; do sleep 0.05; done")
     keys = call.wait_keys("long", 1)
-    waiter = call.start("lock", "--ttl", "2", "long", "--", "true")
+    waiter = call.start("lock", "--ttl", "4", "long", "--", "true")
     keys += call.wait_keys("long", 2)[1:]
-    time.sleep(3)
+    time.sleep(5.5)
     assert call.keys("long") == keys
+    with open(call.path("go"), "w"):
+        pass
     assert call.end(holder)[0] == call.end(waiter)[0] == 0
 
 
@@ -176,8 +188,9 @@ def test_a_lost_lock_ends_the_command(call, how):
 @pytest.mark.parametrize("cluster", NEWER, indirect=True)
 def test_without_etcd_the_command_ends_before_the_lease(call):
     began = "echo $$ > pid.new; mv pid.new pid; sleep 60"
-    process = call.start("lock", "--ttl", "3", "l", "--", "sh", "-c", began)
-    waiter = call.start("lock", "--ttl", "3", "--command-timeout", "1s", "l")
+    process = call.start("lock", "--ttl", "5", "l", "--", "sh", "-c", began)
+    call.wait_keys("l", 1)
+    waiter = call.start("lock", "--ttl", "5", "l")
     call.wait_file("pid")
     call.wait_keys("l", 2)
     call.cluster.kill(0)
@@ -192,7 +205,7 @@ def test_without_etcd_the_command_ends_before_the_lease(call):
 @pytest.mark.parametrize("cluster", NEWER, indirect=True)
 def test_a_stopped_oncectl_takes_its_command_with_it(call):
     """Nothing of ours runs when the lease ends, but the kernel's timer."""
-    process = call.start("lock", "--ttl", "2", "l", "--", "sh", "-c",
+    process = call.start("lock", "--ttl", "4", "l", "--", "sh", "-c",
                          "echo $$ > pid.new; mv pid.new pid; exec sleep 60")
     call.wait_file("pid")
     with open(call.path("pid")) as pid:
@@ -206,16 +219,22 @@ def test_a_stopped_oncectl_takes_its_command_with_it(call):
 
 @pytest.mark.parametrize("cluster", BOTH, indirect=True)
 def test_elections_are_those_of_etcdctl(call):
-    listeners = [call.start("elect", "-l", "e", program=p) for p in ("oncectl", "etcdctl")]
-    leaders = []
-    time.sleep(0.5)  # the listeners are there
+    paths, leaders = [call.path(program) for program in ("oncectl", "etcdctl")], []
+    listeners = []
+    for path in paths:
+        with open(path, "w") as out:
+            listeners.append(call.start("elect", "-l", "e", program=os.path.basename(path), out=out))
     for i, program in enumerate(["etcdctl", "oncectl", "etcdctl", "oncectl"]):
-        leaders.append(call.start("elect", "e", "candidate %d" % i, program=program))
+        with open(call.path("leader %d" % i), "w") as out:
+            leaders.append(call.start("elect", "e", "candidate %d" % i, program=program, out=out))
         keys = call.wait_keys("e", i + 1)
     for i, leader in enumerate(leaders):
-        time.sleep(0.3)  # the listeners have seen this one
-        assert call.end(leader, signal.SIGTERM) == (0, "%s\ncandidate %d\n" % (keys[i], i), "")
-    time.sleep(0.3)
-    said = [call.end(listener, signal.SIGINT) for listener in listeners]
-    assert said[0] == said[1]
-    assert said[0][1] == "".join("%s\ncandidate %d\n" % (key, i) for i, key in enumerate(keys))
+        told = ["%s\ncandidate %d\n" % (keys[k], k) for k in range(i + 1)]
+        call.wait_text("leader %d" % i, told[i])
+        for path in paths:
+            call.wait_text(path, "".join(told))
+        assert call.end(leader, signal.SIGTERM)[0] == 0
+        assert read(call.path("leader %d" % i)) == told[i]
+    for listener in listeners:
+        assert call.end(listener, signal.SIGINT)[0] == 0
+    assert [read(path) for path in paths] == 2 * ["".join(told)]
