@@ -116,7 +116,7 @@ struct once_node_config {
 };
 
 /* -EINVAL: a name or the timing; message says which (may be NULL). -ENOMEM, -EIO: no random number. Starts
- * nothing. client and loop are borrowed until once_node_free(). Since 0.2. */
+ * nothing. client and loop are borrowed until once_node_free(). Since 0.1. */
 int once_node_new(struct once_node **ret, struct once_client *client, struct once_loop *loop,
 	const struct once_node_config *config, char *message, size_t size);
 
@@ -124,13 +124,13 @@ int once_node_new(struct once_node **ret, struct once_client *client, struct onc
  * recovered_empty and record; the rest is the node's. -EEXIST: the node has one for that group. Else as
  * once_elector_new(). Groups other than "default" leave a vacant key first to the node whose turn it is by
  * name; and a term whose work was not stopped by its deadline is given up, without a word that it is dead.
- * When one's lease has ended the others' has, too. -EEXIST in on_stopped() comes to all of them. Since 0.2. */
+ * When one's lease has ended the others' has, too. -EEXIST in on_stopped() comes to all of them. Since 0.1. */
 int once_elector_new_on(struct once_elector **ret, struct once_node *node,
 	const struct once_elector_config *config, const struct once_elector_callbacks *callbacks,
 	void *userdata, char *message, size_t size);
 
 /* Frees its electors, too, as once_elector_free() does. Legal in their callbacks. Returns NULL; NULL is fine.
- * Since 0.2. */
+ * Since 0.1. */
 struct once_node *once_node_free(struct once_node *node);
 
 /* Begin: self-test of the guard, recovery, registration, campaign. etcd need not be there yet. */
