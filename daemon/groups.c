@@ -343,8 +343,36 @@ static void leave_empty(struct groups *gs)
 	}
 }
 
+static const struct group *elsewhere(const struct groups *gs, const struct config_job *job)
+{
+	for (const struct group *g = gs->first; g; g = g->next)
+		if (strcmp(g->name, job->group) != 0 && jobs_know(&g->jobs, job->name))
+			return g;
+	return NULL;
+}
+
+/* A job that comes from another group must be dead there before it begins here. */
+static void hold_moved(const struct groups *gs, struct config *fresh)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < fresh->n_jobs; i++) {
+		const struct group *g = elsewhere(gs, &fresh->jobs[i]);
+
+		if (!g) {
+			fresh->jobs[left++] = fresh->jobs[i];
+			continue;
+		}
+		log_warning("reload", "%s: leaves group %s now, and begins in group %s with the next reload or start",
+			fresh->jobs[i].name, g->name, fresh->jobs[i].group);
+		config_job_free(&fresh->jobs[i]);
+	}
+	fresh->n_jobs = left;
+}
+
 int groups_reload(struct groups *gs, struct config *fresh)
 {
+	hold_moved(gs, fresh);
 	int r = reload_present(gs, fresh);
 
 	if (r == 0)

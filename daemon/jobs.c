@@ -144,18 +144,6 @@ static bool slot_packet(struct jobs *j, struct job_slot *slot, uint64_t run, con
 	}
 }
 
-/* The same definition at another place. */
-static void slot_take(struct job_slot *slot, const struct config_job *job)
-{
-	slot->job = job;
-	if (job->type == CONFIG_JOB_SERVICE)
-		slot->service.job = job;
-	else if (job->type == CONFIG_JOB_CRON)
-		slot->cron.job = slot->cron.work.job = job;
-	else
-		slot->flow.job = slot->flow.work.job = job;
-}
-
 /* ---- the list ---- */
 
 static struct job_slot *slot_new(struct jobs *j, const struct config_job *job)
@@ -197,15 +185,34 @@ static void lead_one(struct jobs *j, struct job_slot *slot)
 		flow_lead(&slot->flow);
 }
 
+/* Of earlier definitions those that no job points to any more, in whatever it is doing. */
+static void forget_retired(struct jobs *j)
+{
+	struct retired **at = &j->retired, *r;
+
+	while ((r = *at)) {
+		const struct config_job *jobs = r->config.jobs;
+		bool used = false;
+
+		for (struct job_slot *slot = j->slots; slot; slot = slot->next)
+			used |= jobs && slot->job >= jobs && slot->job < jobs + r->config.n_jobs;
+		if (used) {
+			at = &r->next;
+			continue;
+		}
+		*at = r->next;
+		config_free(&r->config);
+		free(r);
+	}
+}
+
 /* Frees what a reload dropped and what has died since; lets the successors of those start. */
 static void sweep(struct jobs *j)
 {
 	struct job_slot **at = &j->slots, *slot;
-	bool leaving = false;
 
 	while ((slot = *at)) {
 		if (!slot->leaving || alive(slot)) {
-			leaving |= slot->leaving;
 			at = &slot->next;
 			continue;
 		}
@@ -215,12 +222,7 @@ static void sweep(struct jobs *j)
 		if (successor)
 			lead_one(j, successor);
 	}
-	while (!leaving && j->retired) {
-		struct retired *r = j->retired;
-		j->retired = r->next;
-		config_free(&r->config);
-		free(r);
-	}
+	forget_retired(j);
 }
 
 static void check_stopped(struct jobs *j)
@@ -453,12 +455,13 @@ static bool same_steps(const struct config_job *a, const struct config_job *b)
 		return false;
 	for (size_t i = 0; i < a->n_steps; i++)
 		if (strcmp(a->steps[i].name, b->steps[i].name) != 0 ||
-			!same_list(a->steps[i].argv, a->steps[i].argc, b->steps[i].argv, b->steps[i].argc))
+			!same_list(a->steps[i].argv, a->steps[i].argc, b->steps[i].argv, b->steps[i].argc) ||
+			!same_list(a->steps[i].undo, a->steps[i].n_undo, b->steps[i].undo, b->steps[i].n_undo))
 			return false;
 	return true;
 }
 
-/* What those have that are no services. How much history there is changes at once. */
+/* What those have that are no services. How much history there is makes no other job. */
 static bool same_work(const struct config_job *a, const struct config_job *b)
 {
 	return same_text(a->schedule, b->schedule) && same_text(a->time_zone, b->time_zone) &&
@@ -468,7 +471,7 @@ static bool same_work(const struct config_job *a, const struct config_job *b)
 		a->on_interrupt == b->on_interrupt && same_list(a->probe, a->n_probe, b->probe, b->n_probe) &&
 		a->pause_on_failure == b->pause_on_failure && same_text(a->id, b->id) && same_steps(a, b) &&
 		same_text(a->files, b->files) && same_text(a->baseline, b->baseline) &&
-		same_list(a->runner, a->n_runner, b->runner, b->n_runner);
+		same_list(a->runner, a->n_runner, b->runner, b->n_runner) && a->on_failure == b->on_failure;
 }
 
 /* Not StopGrace=, which matters only at the end: a running job just gets the new one. */
@@ -487,14 +490,31 @@ static void drop(struct job_slot *slot, int64_t grace_ns)
 	slot_stop(slot, grace_ns);
 }
 
+/* What can change while it goes on: a service uses it from now on. A run keeps what it began with, and all it
+ * points to; what does not run begins anew with the new definition, at no cost. */
+static bool goes_on(struct job_slot *slot, const struct config_job *job)
+{
+	const struct config_job *old = slot->job;
+
+	if (job->type == CONFIG_JOB_SERVICE) {
+		slot->job = slot->service.job = job;
+		return true;
+	}
+	if (old->stop_grace_ns == job->stop_grace_ns && old->history_ok == job->history_ok &&
+		old->history_failed == job->history_failed && old->output_tail == job->output_tail)
+		return true;
+	if (alive(slot))
+		log_warning("reload", "%s: runs: its new definition takes effect at the next reload or start",
+			job->name);
+	return alive(slot);
+}
+
 static void take_job(struct jobs *j, const struct config_job *job)
 {
 	struct job_slot *old = slot_named(j, job->name, false), *slot;
 
-	if (old && same_job(old->job, job)) {
-		slot_take(old, job);
+	if (old && same_job(old->job, job) && goes_on(old, job))
 		return;
-	}
 	if (old)
 		drop(old, j->config->timing.stop_grace_ns);
 	slot = slot_new(j, job);
@@ -508,6 +528,14 @@ static bool is_in(const struct config *config, const char *name)
 {
 	for (size_t i = 0; i < config->n_jobs; i++)
 		if (strcmp(config->jobs[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+bool jobs_know(const struct jobs *j, const char *name)
+{
+	for (const struct job_slot *slot = j->slots; slot; slot = slot->next)
+		if (strcmp(slot->job->name, name) == 0)
 			return true;
 	return false;
 }

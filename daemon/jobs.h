@@ -63,4 +63,7 @@ bool jobs_packet(struct jobs *jobs, const void *packet, uint32_t type);
  * start. Negative errno: nothing changed. */
 int jobs_reload(struct jobs *jobs, struct config *fresh);
 
+/* Whether a job of that name is here, or is not dead yet. */
+bool jobs_know(const struct jobs *jobs, const char *name);
+
 #endif

@@ -136,6 +136,24 @@ static void on_packet(void *userdata, const void *data)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+void stage_define(struct config_job *job)
+{
+	*job = (struct config_job){.name = strdup("j"),
+		.type = CONFIG_JOB_CRON,
+		.description = strdup(""),
+		.argv = calloc(2, sizeof(char *)),
+		.argc = 1,
+		.environment = calloc(1, sizeof(char *)),
+		.schedule = strdup("@every 10s"),
+		.time_zone = strdup("UTC"),
+		.stop_grace_ns = 300 * STAGE_MS,
+		.history_ok = 1000,
+		.history_failed = 1000,
+		.output_tail = 100};
+	job->argv[0] = strdup("/bin/j");
+	policy_retry_default(&job->retry);
+}
+
 struct config_job *stage_init(struct stage *s)
 {
 	const char *const endpoints[] = {"https://a:1"};
@@ -164,20 +182,7 @@ struct config_job *stage_init(struct stage *s)
 		.n_jobs = 1};
 	assert_int_equal(once_timing_profile(&s->config.timing, "fast"), 0);
 	s->owner = (struct jobs_owner){s, on_code, on_stopped, on_all_stopped, may_launch};
-	*job = (struct config_job){.name = strdup("j"),
-		.type = CONFIG_JOB_CRON,
-		.description = strdup(""),
-		.argv = calloc(2, sizeof(char *)),
-		.argc = 1,
-		.environment = calloc(1, sizeof(char *)),
-		.schedule = strdup("@every 10s"),
-		.time_zone = strdup("UTC"),
-		.stop_grace_ns = 300 * STAGE_MS,
-		.history_ok = 1000,
-		.history_failed = 1000,
-		.output_tail = 100};
-	job->argv[0] = strdup("/bin/j");
-	policy_retry_default(&job->retry);
+	stage_define(job);
 	return job;
 }
 

@@ -49,6 +49,8 @@ struct stage {
 
 /* One job "j", @every 10s, that takes a second and ends well; nobody leads. */
 struct config_job *stage_init(struct stage *s);
+/* The same job once more. */
+void stage_define(struct config_job *job);
 /* The daemon starts, knowing nothing. */
 void stage_start(struct stage *s);
 /* It is gone at once, with all that it ran. */

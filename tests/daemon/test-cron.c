@@ -148,6 +148,44 @@ static void retries_wait_longer_each_time(void **state)
 	stage_fini(&s);
 }
 
+static void reload_same(struct stage *s, int64_t delay_ns, int64_t history)
+{
+	struct config fresh = {.jobs = calloc(1, sizeof(*fresh.jobs)), .n_jobs = 1};
+
+	stage_define(fresh.jobs);
+	fresh.jobs->retry.retries = 3;
+	fresh.jobs->retry.delay_ns = delay_ns;
+	fresh.jobs->history_ok = history;
+	assert_int_equal(jobs_reload(&s->jobs, &fresh), 0);
+	config_free(&fresh);
+}
+
+/* A run goes on over a reload with all that it points to. ASan looks whether that is still there. */
+static void a_reload_leaves_a_run_what_it_has(void **state)
+{
+	struct stage s;
+	struct config_job *job = stage_init(&s);
+
+	job->retry.retries = 3;
+	job->retry.delay_ns = S(0.5);
+	s.takes_ns = S(0.1);
+	s.status = STAGE_EXIT_1;
+	lead_for(&s, 10.05);
+	reload_same(&s, S(0.5), 1000);
+	stage_run(&s, S(1)); /* between the second attempt and the third */
+	reload_same(&s, S(0.5), 7);
+	reload_same(&s, S(0.5), 1000);
+	stage_run(&s, S(7.95));
+	assert_string_equal(stage_records(&s), "10 failed/4");
+	assert_string_equal(s.launches, "10.00, 10.61/2, 11.72/3, 13.83/4");
+	s.status = 0;
+	reload_same(&s, S(0.5), 7); /* nothing runs: it begins anew, and decides nothing twice */
+	reload_same(&s, S(0.5), 7);
+	stage_run(&s, S(5));
+	assert_string_equal(stage_records(&s), "10 failed/4, 20 ok");
+	stage_fini(&s);
+}
+
 static void an_attempt_that_waits_goes_on_in_the_next_term(void **state)
 {
 	struct stage s;
@@ -291,6 +329,7 @@ int main(void)
 		cmocka_unit_test(starting_deadline),
 		cmocka_unit_test(a_long_outage_is_one_record),
 		cmocka_unit_test(retries_wait_longer_each_time),
+		cmocka_unit_test(a_reload_leaves_a_run_what_it_has),
 		cmocka_unit_test(an_attempt_that_waits_goes_on_in_the_next_term),
 		cmocka_unit_test(a_timeout_ends_an_attempt),
 		cmocka_unit_test(failures_in_a_row_pause_the_job),
