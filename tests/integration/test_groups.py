@@ -180,6 +180,26 @@ def test_a_reload_brings_and_takes_groups(jobs, cluster, lifejob):
 
 
 @one
+def test_a_job_that_changes_its_group_ends_before_it_begins(jobs, cluster, lifejob):
+    lives = Lives(jobs, lifejob, ["x", "y"])
+    jobs.start("a")
+    node = jobs.nodes["a"]
+    lives.wait("life in both groups", ["x", "y"], lambda line: True, 20)
+    lives.job("x", group="y")
+    node.process.send_signal(signal.SIGHUP)
+    node.wait_log("begins in group y with the next reload or start", 10)
+    wait_for("its end", lambda: len(node.jobs()) == 1, 10, 0.05)
+    time.sleep(1)
+    assert len(node.jobs()) == 1
+    moved = lives.last("x").ns
+    node.process.send_signal(signal.SIGHUP)
+    wait_for("its life in the other group", lambda: lives.last("x").ns > moved, 10, 0.05)
+    # one history, two groups' tokens: they need not grow, but the lock tells of two at once
+    assert not any(line.kind == "clash" for line in lives.files.pop("x").lines())
+    lives.check()
+
+
+@one
 def test_a_first_group_waits_for_the_next_start(jobs, cluster, lifejob):
     jobs.job("plain", Exec="/bin/sleep 1000")
     jobs.start("a")
