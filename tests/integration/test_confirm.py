@@ -318,6 +318,38 @@ def test_interrupted_while_etcd_is_silent(cluster, proxy, feed, tmp_path):
     verify(cluster, "txn", out.split(), tmp_path)
 
 
+@plain
+@each
+def test_resumed_duplicates_are_confirmed(cluster, mode, tmp_path):
+    """The same line twice in one run, and one of an earlier run: printed each time, written once."""
+    confirm(cluster, "--mode", mode, input="old\n")
+    out, err = confirm(cluster, "--mode", mode, "--resume", input="a\nb\na\nold\nc\na")
+    assert sorted(out.split()) == ["a", "a", "a", "b", "c", "old"] and not err
+    assert sorted(confirm(cluster, "--mode", mode, "--list")[0].split()) == ["a", "b", "c", "old"]
+    verify(cluster, mode, out.split(), tmp_path)
+
+
+@plain
+def test_resumed_packed_duplicate_of_one_in_flight(cluster, proxy):
+    """Etcd is silent: an id that was given is not confirmed, however often it is given."""
+    process = procs.spawn([path("oncectl"), *connection(cluster, proxy.url, "--"), "confirm", "--mode",
+                           "packed", "--resume"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, env=clean_environment())
+    try:
+        process.stdin.write("first\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "first\n"
+        proxy.tell("blackhole", 0)
+        process.stdin.write("a\nb\na\n")
+        process.stdin.flush()
+        assert not select.select([process.stdout], [], [], 1)[0], process.stdout.readline()
+        procs.send(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    finally:
+        procs.end(process)
+    assert (process.returncode, out) == (130, "") and "1 ids are confirmed, of 2 it is not known" in err, err
+
+
 def received(cluster):
     """Bytes of requests that each member's gateway passed on."""
     found = []

@@ -48,6 +48,7 @@ struct stream {
 	struct line *lines; /* a ring of cap, a power of two */
 	size_t cap;
 	uint64_t first, next; /* numbers of the writer: oldest not printed, next to give */
+	struct idset given;   /* packed: the ids of this run */
 	struct lines out;
 	struct pace pace;
 	struct progress progress;
@@ -130,6 +131,11 @@ static void print_settled(struct stream *s)
 	}
 }
 
+static bool knows_confirmed(const struct stream *s)
+{
+	return s->c->config.mode == ONCE_CONFIRM_PACKED && s->c->resume;
+}
+
 static void settle(struct stream *s, const struct once_confirmation *result, const char *message)
 {
 	struct line *l = line_of(s, result->number);
@@ -140,6 +146,9 @@ static void settle(struct stream *s, const struct once_confirmation *result, con
 		l->confirmed = true;
 		if (s->c->unordered)
 			print_id(s, text_of(s, l), l->size);
+		if (knows_confirmed(s) &&
+			idset_add(&s->c->ids, (struct once_bytes){text_of(s, l), l->size}) == 0)
+			stop(s, "out of memory");
 	} else if (result->state == ONCE_CONFIRM_DUPLICATE) {
 		told_duplicate(s, text_of(s, l), l->size);
 	} else {
@@ -184,18 +193,24 @@ static bool make_room(struct stream *s)
 	return true;
 }
 
-/* Packed blocks do not know of each other: whether an id was given before is known here. */
-static bool was_given(struct stream *s, const char *id, size_t size)
+enum before { IS_NEW, WAS_TOLD, IN_FLIGHT };
+
+/* Packed blocks do not know of each other: whether an id was given before is known here. With --resume
+ * an id that is still in flight is not confirmed yet: what comes after waits for its result. */
+static enum before given_before(struct stream *s, const char *id, size_t size)
 {
 	struct once_bytes bytes = {id, size};
 
-	if (s->c->config.mode != ONCE_CONFIRM_PACKED || idset_count(&s->c->ids, bytes) == 0)
-		return false;
-	if (s->c->resume)
+	if (knows_confirmed(s) && idset_count(&s->c->ids, bytes) > 0) {
 		print_id(s, id, size);
-	else
-		told_duplicate(s, id, size);
-	return true;
+		return WAS_TOLD;
+	}
+	if (s->c->config.mode != ONCE_CONFIRM_PACKED || idset_count(&s->given, bytes) == 0)
+		return IS_NEW;
+	if (s->c->resume)
+		return IN_FLIGHT;
+	told_duplicate(s, id, size);
+	return WAS_TOLD;
 }
 
 /* False: not yet; the timer is set. */
@@ -216,7 +231,7 @@ static void keep(struct stream *s, struct once_bytes id)
 
 	*l = (struct line){.at = s->text_base + s->texts.size, .size = (uint32_t)id.size};
 	if (buf_append(&s->texts, id.data, id.size) < 0 ||
-		(s->c->config.mode == ONCE_CONFIRM_PACKED && idset_add(&s->c->ids, id) == 0)) {
+		(s->c->config.mode == ONCE_CONFIRM_PACKED && idset_add(&s->given, id) == 0)) {
 		/* No result of it can be told. */
 		s->writer = once_writer_free(s->writer);
 		stop(s, "out of memory");
@@ -230,11 +245,12 @@ static bool give_line(struct stream *s, const char *text, size_t size)
 	const char *tab = memchr(text, '\t', size);
 	size_t n = tab ? (size_t)(tab - text) : size;
 	struct once_bytes value = {tab ? tab + 1 : NULL, tab ? size - n - 1 : 0};
+	enum before before = size == 0 ? WAS_TOLD : given_before(s, text, n);
 	int r;
 
-	if (size == 0 || was_given(s, text, n))
+	if (before == WAS_TOLD)
 		return true;
-	if (!may_go(s))
+	if (before == IN_FLIGHT || !may_go(s))
 		return false;
 	if (!make_room(s)) {
 		stop(s, "out of memory");
@@ -353,6 +369,7 @@ static int begin(struct stream *s)
 
 	buf_init(&s->in, LINE_MAX_BYTES);
 	buf_init(&s->texts, SIZE_MAX / 2);
+	idset_init(&s->given, &ctl->arena);
 	s->interrupt_fd = interrupt_open();
 	r = s->interrupt_fd < 0 ? s->interrupt_fd : lines_init(&s->out);
 	r = r ? r : once_writer_new(&s->writer, ctl->client, loop, &s->c->config, on_results, s);
@@ -387,6 +404,7 @@ static void end(struct stream *s)
 	lines_fini(&s->out);
 	buf_fini(&s->in);
 	buf_fini(&s->texts);
+	idset_fini(&s->given);
 	free(s->lines);
 }
 

@@ -13,7 +13,7 @@ struct confirm {
 	struct once_confirm_config config;
 	bool unordered, resume;
 	int64_t rate;	  /* ids a second at most; 0: no limit */
-	struct idset ids; /* packed: what was given before; else empty */
+	struct idset ids; /* packed: with --resume, what is confirmed; else empty */
 };
 
 /* Calls fn with every id under the prefix. 0, or the exit code after its line. */
