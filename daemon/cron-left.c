@@ -189,17 +189,16 @@ static void rerun(struct cron *c)
 
 static void start_probe(struct cron *c)
 {
-	static char name[ONCE_KEY_SIZE];
 	struct launch launch = {.config = c->scene->config,
 		.job = c->job,
 		.argv = c->job->probe,
 		.argc = c->job->n_probe,
 		.attempt = c->left->run.attempt,
 		.reason = "probe",
-		.name = name,
+		.name = c->probe_name,
 		.out_fd = -1};
 
-	cron_run_name(c, c->left->run.scheduled_ms, name);
+	cron_run_name(c, c->left->run.scheduled_ms, c->probe_name);
 	process_start(&c->probe, &launch, 0);
 }
 

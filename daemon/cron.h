@@ -18,6 +18,7 @@ struct cron {
 	int64_t jitter_ns;
 	struct work work;
 	struct process probe;
+	char probe_name[ONCE_KEY_SIZE]; /* what it asks about */
 	struct once_timer *timer;
 	struct once_task *task; /* a record of the schedule that is being written */
 	struct once_task *list; /* the job's records are being read */

@@ -35,17 +35,16 @@ static void decide(
 
 static void start_probe(struct flow *f, struct flow_item *item)
 {
-	static char name[ONCE_KEY_SIZE];
 	struct launch launch = {.config = f->scene->config,
 		.job = f->job,
 		.argv = f->job->probe,
 		.argc = f->job->n_probe,
 		.attempt = item->run->attempt,
 		.reason = "probe",
-		.name = name,
+		.name = f->probe_name,
 		.out_fd = -1};
 
-	flow_item_name(f, item, name);
+	flow_item_name(f, item, f->probe_name);
 	flow_set_variables(f, item, launch.variables, &launch.n_variables);
 	f->at = item;
 	process_start(&f->probe, &launch, 0);

@@ -15,6 +15,7 @@ struct flow {
 	struct flow_item *at; /* the one that is worked on; of items */
 	struct work work;
 	struct process probe;
+	char probe_name[ONCE_KEY_SIZE]; /* what it asks about */
 	struct once_timer *timer;
 	struct once_task *task;
 	bool leading;

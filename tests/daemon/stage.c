@@ -47,27 +47,30 @@ static void say(struct stage *s, const void *data, size_t size)
 		;
 }
 
-static int attempt_of_packet(void)
+/* name: with its "=". */
+static const char *of_packet(const char *name)
 {
-	static const char name[] = "ONCED_ATTEMPT=";
 	const char *at = packet.launch.strings, *end = at + packet.launch.strings_size;
 
 	for (; at < end; at += strlen(at) + 1)
-		if (strncmp(at, name, sizeof(name) - 1) == 0)
-			return atoi(at + sizeof(name) - 1);
-	return 0;
+		if (strncmp(at, name, strlen(name)) == 0)
+			return at + strlen(name);
+	return "";
 }
 
 static void launched(struct stage *s)
 {
 	struct link_started started = {.type = LINK_STARTED, .pid = 42, .run = packet.launch.run};
-	int attempt = attempt_of_packet();
+	int attempt = atoi(of_packet("ONCED_ATTEMPT="));
 	size_t n = strlen(s->launches), i = 0;
 
 	n += (size_t)snprintf(s->launches + n, STAGE_TEXT - n, "%s%.2f", n > 0 ? ", " : "",
 		(double)(s->loop.now_ns - STAGE_S) / 1e9);
 	if (attempt > 1)
 		(void)snprintf(s->launches + n, STAGE_TEXT - n, "/%d", attempt);
+	n = strlen(s->runs);
+	(void)snprintf(
+		s->runs + n, STAGE_TEXT - n, "%s%s", n > 0 ? ", " : "", of_packet("ONCED_RUN="));
 	while (i < STAGE_LIVE && s->live[i].run)
 		i++;
 	assert_in_range(i, 0, STAGE_LIVE - 1);
@@ -121,7 +124,7 @@ static void on_all_stopped(void *userdata)
 
 static int64_t may_launch(void *userdata)
 {
-	return STAGE_S;
+	return ((struct stage *)userdata)->held ? 0 : STAGE_S;
 }
 
 static void on_packet(void *userdata, const void *data)
@@ -184,6 +187,18 @@ struct config_job *stage_init(struct stage *s)
 	s->owner = (struct jobs_owner){s, on_code, on_stopped, on_all_stopped, may_launch};
 	stage_define(job);
 	return job;
+}
+
+struct config_job *stage_add(struct stage *s, const char *name)
+{
+	struct config_job *jobs = realloc(s->config.jobs, (s->config.n_jobs + 1) * sizeof(*jobs));
+
+	assert_non_null(jobs);
+	s->config.jobs = jobs;
+	stage_define(&jobs[s->config.n_jobs]);
+	free(jobs[s->config.n_jobs].name);
+	jobs[s->config.n_jobs].name = strdup(name);
+	return &jobs[s->config.n_jobs++];
 }
 
 static struct control *control_of(void *userdata, const char *job)

@@ -4,6 +4,7 @@
  *
  *	records   "10 ok, 20 skipped overlap, 30..50 skipped missed"	in seconds since the beginning
  *	launches  "10.00, 40.25/2"					/N: that attempt
+ *	runs      "j@2026-11-22T18:30:10Z, ..."				ONCED_RUN of the same
  */
 #ifndef TESTS_STAGE_H
 #define TESTS_STAGE_H
@@ -34,6 +35,7 @@ struct stage {
 	struct jobs_owner owner;
 	bool all_stopped;
 	/* what the test sets */
+	bool held;	     /* nothing may be launched now */
 	enum fake_fate fate; /* of every request from now on */
 	int64_t takes_ns;    /* how long a command runs */
 	int status;	     /* and how it ends, as of waitpid(2) */
@@ -44,13 +46,15 @@ struct stage {
 		int64_t end_ns;
 		int status;
 	} live[STAGE_LIVE];
-	char launches[STAGE_TEXT], records[STAGE_TEXT];
+	char launches[STAGE_TEXT], runs[STAGE_TEXT], records[STAGE_TEXT];
 };
 
 /* One job "j", @every 10s, that takes a second and ends well; nobody leads. */
 struct config_job *stage_init(struct stage *s);
 /* The same job once more. */
 void stage_define(struct config_job *job);
+/* One more such job of another name, before the start; what stage_init() returned is moved. */
+struct config_job *stage_add(struct stage *s, const char *name);
 /* The daemon starts, knowing nothing. */
 void stage_start(struct stage *s);
 /* It is gone at once, with all that it ran. */

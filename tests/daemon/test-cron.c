@@ -261,6 +261,35 @@ static void a_run_without_end_is_decided(void **state)
 	cut_off(POLICY_INTERRUPT_HOLD, "10 lost hold", "10.00");
 }
 
+static void probe_with(struct config_job *job)
+{
+	job->on_interrupt = POLICY_INTERRUPT_PROBE;
+	job->probe = calloc(2, sizeof(char *));
+	job->probe[0] = strdup("/bin/probe");
+	job->n_probe = 1;
+}
+
+static void each_probe_is_told_its_own_run(void **state)
+{
+	struct stage s;
+
+	(void)stage_init(&s);
+	probe_with(stage_add(&s, "k"));
+	probe_with(&s.config.jobs[0]);
+	s.takes_ns = S(6);
+	lead_for(&s, 12);
+	stage_crash(&s);
+	s.runs[0] = '\0';
+	s.held = true; /* until both are due */
+	stage_lead(&s);
+	stage_run(&s, S(1));
+	s.held = false;
+	stage_run(&s, S(7));
+	assert_string_equal(s.runs, "j/2026-11-22T18:30:10Z, k/2026-11-22T18:30:10Z");
+	assert_string_equal(stage_records(&s), "10 ok probe");
+	stage_fini(&s);
+}
+
 /* ---- time ------------------------------------------------------------------------------------ */
 
 static void jitter_is_stable(void **state)
@@ -334,6 +363,7 @@ int main(void)
 		cmocka_unit_test(a_timeout_ends_an_attempt),
 		cmocka_unit_test(failures_in_a_row_pause_the_job),
 		cmocka_unit_test(a_run_without_end_is_decided),
+		cmocka_unit_test(each_probe_is_told_its_own_run),
 		cmocka_unit_test(jitter_is_stable),
 		cmocka_unit_test(a_clock_that_is_set_back_runs_nothing_twice),
 		cmocka_unit_test(nothing_starts_before_its_begin_is_acknowledged),
