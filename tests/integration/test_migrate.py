@@ -16,11 +16,11 @@ pytestmark = pytest.mark.parametrize("cluster", [("3.4", 1, True)], indirect=Tru
 class Migration:
     """A database, its files, and oncectl as the operator of node a calls it."""
 
-    def __init__(self, jobs, directory, files, slow=()):
+    def __init__(self, jobs, directory, files, slow=(), **keys):
         self.jobs, self.database = jobs, Sqlite(directory)
         for number in range(1, files + 1):
             self.database.write(number, slow=number in slow)
-        jobs.job("schema", **self.database.keys())
+        jobs.job("schema", **self.database.keys(), **keys)
 
     def ctl(self, *words, code=0):
         conf = os.path.join(self.jobs.directory, "onced-a.conf")
@@ -75,6 +75,14 @@ def test_an_interrupted_file_is_forced_and_the_flow_goes_on(jobs, tmp_path):
     assert files[name(2)]["attempt"] == 2 and "said to be pending" in files[name(2)]["detail"]
     assert files[name(3)]["reason"] == "forced"
     assert "4 of 4 are applied" in m.ctl("migrate", "status", "schema")[0]
+
+
+def test_the_leader_is_that_of_the_job_s_group(jobs, tmp_path):
+    m = Migration(jobs, tmp_path, 1, slow=(1,), Group="db")
+    jobs.start("a")
+    wait_for("its begin", lambda: m.states() == ["running"], 20, 0.02)
+    m.force(1, "pending", code=1)
+    m.wait("applied")
 
 
 def test_a_dry_run_says_what_the_leader_does(jobs, tmp_path):

@@ -92,12 +92,24 @@ static int read_record(struct ctl *ctl, struct migration *m, const struct once_k
 	return CTL_OK;
 }
 
+/* Of the job's group, whatever --group= says. */
+static const char *leader_key(struct ctl *ctl, const struct migration *m)
+{
+	return strcmp(m->job.group, "default") == 0
+		       ? ctl->config.key
+		       : ctl_printf(ctl, "%s/%s", ctl->config.key, m->job.group);
+}
+
 /* The term first: what is begun under it when the records are read cannot be of a former one. */
 static int read_records(struct ctl *ctl, struct migration *m)
 {
-	const struct once_response *leader = ctl_get(ctl, ctl->leader_key), *records;
+	const char *key = leader_key(ctl, m);
+	const struct once_response *leader, *records;
 	int code = CTL_OK;
 
+	if (!key)
+		return ctl_out_of_memory();
+	leader = ctl_get(ctl, key);
 	if (!leader)
 		return CTL_UNREACHABLE;
 	m->token = leader->op.n_kvs ? leader->op.kvs[0].create_revision : 0;
