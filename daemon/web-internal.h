@@ -15,7 +15,7 @@ struct web_connection {
 	struct MHD_Connection *mhd; /* borrowed */
 	struct once_instant since;  /* connected, or last answered */
 	bool busy;		    /* a request is being answered */
-	bool streams;
+	bool streams;		    /* its answer is a stream: it may stay */
 };
 
 struct web_stream {
@@ -57,6 +57,8 @@ struct web {
 /* web.c */
 /* MHD has something to do. */
 void web_turn_soon(struct web *web);
+/* NULL: no memory was left for it. */
+struct web_connection *web_connection_of(struct MHD_Connection *mhd);
 
 /* web-paths.c */
 enum MHD_Result web_answer(void *userdata, struct MHD_Connection *connection, const char *url,

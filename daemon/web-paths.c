@@ -136,6 +136,7 @@ static int metrics_form(struct MHD_Connection *c)
 static enum MHD_Result serve_events(struct web *w, struct MHD_Connection *c)
 {
 	const char *last = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Last-Event-ID");
+	struct web_connection *connection = web_connection_of(c);
 	struct MHD_Response *response;
 	uint64_t after = 0;
 
@@ -145,6 +146,8 @@ static enum MHD_Result serve_events(struct web *w, struct MHD_Connection *c)
 		web_stream_new(w, c, after), "text/event-stream; charset=utf-8", NOTHING_ALLOWED);
 	if (!response)
 		return refuse(w, c, MHD_HTTP_SERVICE_UNAVAILABLE, "too many streams of events\n");
+	if (connection)
+		connection->streams = true;
 	return reply(c, MHD_HTTP_OK, response);
 }
 

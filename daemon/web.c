@@ -100,7 +100,7 @@ static void on_connection(void *userdata, struct MHD_Connection *mhd, void **con
 	}
 }
 
-static struct web_connection *connection_of(struct MHD_Connection *mhd)
+struct web_connection *web_connection_of(struct MHD_Connection *mhd)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -112,7 +112,7 @@ static void on_answered(void *userdata, struct MHD_Connection *mhd, void **reque
 	enum MHD_RequestTerminationCode code)
 {
 	struct web *w = userdata;
-	struct web_connection *c = connection_of(mhd);
+	struct web_connection *c = web_connection_of(mhd);
 
 	if (!c)
 		return;
@@ -125,12 +125,11 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *mhd, co
 	void **request)
 {
 	struct web *w = userdata;
-	struct web_connection *c = connection_of(mhd);
+	struct web_connection *c = web_connection_of(mhd);
 
 	if (c && !c->busy) {
 		c->busy = true;
 		c->since = now_of(w);
-		c->streams = strcmp(url, "/events") == 0;
 	}
 	return web_answer(w, mhd, url, method, version, upload, upload_size, request);
 }
