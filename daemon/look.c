@@ -310,7 +310,8 @@ static void read_runs(struct look *l)
 	struct facts *f = l->facts;
 
 	l->n_asked = 0;
-	for (; l->jobs_left > 0 && l->n_asked < JOBS_AT_ONCE && l->bytes < BYTES_OF_A_LOOK;
+	for (; f->n_jobs > 0 && l->jobs_left > 0 && l->n_asked < JOBS_AT_ONCE &&
+		l->bytes < BYTES_OF_A_LOOK;
 		l->jobs_left--) {
 		struct facts_job *job = &f->jobs[l->next_job++ % f->n_jobs];
 		int64_t fit = TAILS_OF_A_JOB / (job->output_tail + 1024);
