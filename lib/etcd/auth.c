@@ -43,6 +43,16 @@ static bool same(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+static void wake(struct auth *auth, int error, const char *message)
+{
+	struct list *i, *next;
+	list_foreach_safe (i, next, &auth->waiters) {
+		struct auth_waiter *waiter = list_entry(i, struct auth_waiter, in_auth);
+		list_remove(i);
+		waiter->fn(waiter, error, message);
+	}
+}
+
 int auth_change(struct auth *auth, const char *user, const char *password)
 {
 	struct auth fresh = {0};
@@ -60,22 +70,15 @@ int auth_change(struct auth *auth, const char *user, const char *password)
 	auth->user = fresh.user;
 	auth->password = fresh.password;
 	auth->off = false;
+	/* Its token would be the former user's. */
+	auth->login = once_call_cancel(auth->login);
+	wake(auth, 0, "");
 	return 0;
 }
 
 bool auth_ready(const struct auth *auth)
 {
 	return !auth->user || auth->header || auth->off;
-}
-
-static void wake(struct auth *auth, int error, const char *message)
-{
-	struct list *i, *next;
-	list_foreach_safe (i, next, &auth->waiters) {
-		struct auth_waiter *waiter = list_entry(i, struct auth_waiter, in_auth);
-		list_remove(i);
-		waiter->fn(waiter, error, message);
-	}
 }
 
 static int take_token(struct auth *auth, const char *token)

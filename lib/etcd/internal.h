@@ -144,7 +144,8 @@ void call_cut(struct list *in_gen, const char *why);
 
 int auth_init(struct auth *auth, const char *user, const char *password);
 void auth_fini(struct auth *auth);
-/* Other credentials for the logins from now on; the same: the token stays. -ENOMEM: nothing changed. */
+/* Other credentials for the logins from now on, and for whoever waits for one; the same: the token
+ * stays. -ENOMEM: nothing changed. */
 int auth_change(struct auth *auth, const char *user, const char *password);
 bool auth_ready(const struct auth *auth);
 /* Logs in unless that is under way; the waiter hears of it later. */

@@ -336,6 +336,47 @@ static void test_what_is_reloaded_is_for_what_comes(void **state)
 	rig_fini(&rig);
 }
 
+static void test_a_reload_begins_a_login_under_way_anew(void **state)
+{
+	struct once_client_config config = {.user = "v", .password = "changed"};
+	struct transport_exchange *login, *put;
+	struct rig rig;
+	rig_init(&rig, 2, "u");
+	(void)rig_put(&rig, 0);
+	rig_settle(&rig);
+	assert_non_null(strstr(rig_pending(&rig, LOGIN)->body, "secret"));
+	assert_int_equal(once_client_reload(rig.client, &config, NULL), 0);
+	assert_null(fake_pending(rig.transport, LOGIN));
+	rig_settle(&rig);
+	login = rig_pending(&rig, LOGIN);
+	assert_non_null(strstr(login->body, "changed"));
+	assert_int_equal(rig.n_done, 0);
+	fake_answer(login, 200, TOKEN_OK);
+	rig_settle(&rig);
+	put = rig_pending(&rig, PUT);
+	assert_non_null(strstr(put->headers, "Authorization"));
+	fake_answer(put, 200, RIG_PUT_OK);
+	assert_int_equal(rig.n_done, 1);
+	assert_int_equal(rig.outcome, ONCE_APPLIED);
+	rig_fini(&rig);
+}
+
+static void test_a_reload_without_user_ends_the_wait_for_a_login(void **state)
+{
+	struct once_client_config config = {0};
+	struct rig rig;
+	rig_init(&rig, 1, "u");
+	(void)rig_put(&rig, 0);
+	rig_settle(&rig);
+	(void)rig_pending(&rig, LOGIN);
+	assert_int_equal(once_client_reload(rig.client, &config, NULL), 0);
+	rig_settle(&rig);
+	assert_null(fake_pending(rig.transport, LOGIN));
+	fake_answer(rig_pending(&rig, PUT), 200, RIG_PUT_OK);
+	assert_int_equal(rig.n_done, 1);
+	rig_fini(&rig);
+}
+
 static void test_what_cannot_be_reloaded_changes_nothing(void **state)
 {
 	struct once_client_config config = {
@@ -567,6 +608,8 @@ int main(void)
 		cmocka_unit_test(test_a_late_refusal_of_the_old_token_spares_the_new_one),
 		cmocka_unit_test(test_a_wrong_password_ends_the_calls_that_wait),
 		cmocka_unit_test(test_what_is_reloaded_is_for_what_comes),
+		cmocka_unit_test(test_a_reload_begins_a_login_under_way_anew),
+		cmocka_unit_test(test_a_reload_without_user_ends_the_wait_for_a_login),
 		cmocka_unit_test(test_what_cannot_be_reloaded_changes_nothing),
 		cmocka_unit_test(test_a_login_without_answer_does_not_hold_a_call_longer),
 		cmocka_unit_test(test_cancelled_or_freed_at_every_await),
