@@ -165,6 +165,7 @@ static void take_trigger(
 		delete_key(c, key);
 		return;
 	}
+	trigger->revision = kv->mod_revision;
 	(void)snprintf(trigger->job, sizeof(trigger->job), "%s", name->name);
 	(void)snprintf(trigger->key, sizeof(trigger->key), "%s", key);
 	while (*end)

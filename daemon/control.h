@@ -19,6 +19,7 @@ struct control_trigger {
 	struct control_trigger *next;
 	char job[ONCE_ID_MAX + 1];
 	char key[ONCE_KEY_SIZE];
+	int64_t revision; /* of etcd, when it was asked for */
 	struct once_trigger trigger;
 };
 

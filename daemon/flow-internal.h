@@ -26,6 +26,8 @@ void flow_on_written(void *userdata, const struct once_ledger_answer *answer);
 
 /* flow-left.c */
 /* probe: exit code of Probe=, -1: not asked yet. */
+bool flow_is_meant(const struct flow *f, const struct flow_item *item);
+bool flow_lose_begun(struct flow *f);
 void flow_settle_left(struct flow *f, struct flow_item *item, int probe);
 void flow_on_probe(void *userdata, struct process *process);
 

@@ -33,6 +33,21 @@ static void decide(
 		flow_again(f);
 }
 
+/* Before a flow is undone: what was begun and never ended is nobody's from now on, so that its end cannot come
+ * when what was before it is undone already. False: there is no such thing. */
+bool flow_lose_begun(struct flow *f)
+{
+	for (size_t i = 0; i < f->items.n; i++) {
+		struct flow_item *item = &f->items.items[i];
+
+		if (item->run && item->run->state == ONCE_RUN_BEGUN) {
+			decide(f, item, ONCE_RUN_LOST, "hold");
+			return true;
+		}
+	}
+	return false;
+}
+
 static void start_probe(struct flow *f, struct flow_item *item)
 {
 	struct launch launch = {.config = f->scene->config,
@@ -54,7 +69,7 @@ void flow_settle_left(struct flow *f, struct flow_item *item, int probe)
 {
 	char left[400];
 
-	switch (f->go_on ? POLICY_VERDICT_RERUN : policy_interrupted(f->job->on_interrupt, probe)) {
+	switch (flow_is_meant(f, item) ? POLICY_VERDICT_RERUN : policy_interrupted(f->job->on_interrupt, probe)) {
 	case POLICY_VERDICT_OVER:
 		decide(f, item, ONCE_RUN_INTERRUPTED, "no-end");
 		break;

@@ -101,8 +101,10 @@ void flow_turn(struct flow *f)
 	struct flow_items undo = {0};
 
 	if (f->undo_wanted) { /* it was undone before: what failed of that is done again */
+		const struct control_trigger *trigger = control_trigger(f->control, f->job->name);
+
+		f->go_on = trigger && trigger->trigger.undo ? trigger->revision : 0;
 		flow_drop_request(f);
-		f->go_on = true;
 	}
 	if (flow_items_load_undo(&undo, &f->items, f->scene->config, f->job) < 0) {
 		flow_items_free(&undo);

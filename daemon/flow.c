@@ -179,7 +179,7 @@ void flow_start_item(struct flow *f, struct flow_item *item)
 	flow_item_name(f, item, name);
 	flow_set_variables(f, item, order.variables, &order.n_variables);
 	f->at = item;
-	f->go_on = false;
+	f->go_on = 0;
 	log_info("step", "%s: %s%s begins", f->job->name, f->undoing ? "undoing " : "", item->name);
 	if (work_start(&f->work, &order) < 0)
 		flow_again(f);
@@ -260,6 +260,13 @@ static void halt_at(struct flow *f, const struct flow_item *item)
 	flow_halt(f, why);
 }
 
+/* Whether the operator has seen the item as it is. A trigger may be seen again, by this leader or the next,
+ * when its deletion was lost: what came of it is newer than it, and is not done once more. */
+bool flow_is_meant(const struct flow *f, const struct flow_item *item)
+{
+	return f->go_on > item->mod_revision;
+}
+
 /* With the first item that is not done. */
 static void go(struct flow *f)
 {
@@ -270,12 +277,12 @@ static void go(struct flow *f)
 			log_info("complete", "%s: all %zu %s", f->job->name, f->items.n,
 				f->undoing ? "undone" : "done");
 		f->complete = true;
-		f->go_on = false;
+		f->go_on = 0;
 	} else if (!item->run && before_baseline(f, item)) {
 		record_baseline(f, item);
 	} else if (!item->run) {
 		flow_start_item(f, item);
-	} else if (flow_item_waits(item) || (f->go_on && item->run->state != ONCE_RUN_BEGUN)) {
+	} else if (flow_item_waits(item) || (flow_is_meant(f, item) && item->run->state != ONCE_RUN_BEGUN)) {
 		flow_start_item(f, item);
 	} else if (item->run->state == ONCE_RUN_BEGUN) {
 		flow_settle_left(f, item, -1);
@@ -298,8 +305,8 @@ static void take_trigger(struct flow *f)
 		return;
 	}
 	log_info("triggered", "%s: triggered by %s", f->job->name, trigger->trigger.by);
+	f->go_on = trigger->revision;
 	control_forget(f->control, trigger, true);
-	f->go_on = true;
 	flow_reset(f);
 }
 
@@ -325,6 +332,8 @@ void flow_advance(struct flow *f)
 		open_flow(f);
 	else if (!f->listed)
 		flow_list(f);
+	else if ((f->undone || f->undo_wanted) && !f->undoing && flow_lose_begun(f))
+		return;
 	else if (f->undone && !f->undoing)
 		flow_turn(f);
 	else if (f->undo_wanted && !f->undoing)
@@ -401,7 +410,8 @@ void flow_lead(struct flow *f)
 {
 	f->leading = true;
 	flow_reset(f);
-	f->go_on = f->undo_wanted = false;
+	f->go_on = 0;
+	f->undo_wanted = false;
 	flow_advance(f);
 }
 

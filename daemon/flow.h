@@ -21,7 +21,7 @@ struct flow {
 	bool leading;
 	bool loaded, opened, listed; /* in this term */
 	bool halted;		     /* until a trigger, or the next term */
-	bool go_on;		     /* a trigger: what failed or is on hold is done again */
+	int64_t go_on; /* revision of a trigger: what failed or was on hold by then is done again; 0: none */
 	bool complete;		     /* said so */
 	bool undo_wanted;	     /* by a trigger that is still there */
 	bool undone;		     /* or to be: the flow's key says so */

@@ -108,6 +108,28 @@ def test_a_failed_step_waits_for_a_trigger(jobs, tmp_path):
     assert jobs.get("/onced/trigger/") == {}
 
 
+def test_a_trigger_is_not_for_what_began_after_it(jobs, tmp_path):
+    """Its deletion may be lost with the leader that followed it: the next one sees it once more."""
+    path = tmp_path / "ran"
+    jobs.job("roll", Type="steps", Shell="yes", OnInterrupt="hold",
+             Step=["a: echo a >> %s; exec sleep 1000" % path])
+    jobs.start("a")
+    wait_for("the step", path.exists, 15)
+    first = jobs.nodes["a"]
+    first.signal("kill", "guardian", "agent")
+    first.wait_end(10)
+    (key, value), = jobs.get("/onced/step/roll/").items()
+    trigger(jobs, "roll", 1)
+    jobs.cluster.etcdctl("put", key, value)  # begun anew, as far as anybody can see
+    jobs.start("b")
+    wait_for("hold", lambda: states(jobs.steps("roll")) == {"a": "lost"}, 20)
+    wait_for("the trigger's end", lambda: jobs.get("/onced/trigger/") == {}, 10)
+    time.sleep(0.5)
+    assert path.read_text() == "a\n"
+    trigger(jobs, "roll", 2)
+    wait_for("the step again", lambda: path.read_text() == "a\na\n", 15)
+
+
 # ---- migrations
 
 def begun(group, flow, name):

@@ -125,6 +125,22 @@ def test_hold_waits_and_an_operator_may_undo_then(jobs, tmp_path):
     r.wait_lines("end-undo", ["end-undo.c", "end-undo.a"])
 
 
+def test_what_never_ended_is_decided_before_the_rest_is_undone(jobs, tmp_path):
+    """Else its end could be recorded when what was before it is undone already."""
+    r = Rollout(jobs, tmp_path, last="echo d >>%s; exec sleep 1000" % (tmp_path / "began"), OnInterrupt="rerun")
+    jobs.start("a")
+    wait_for("the last step", lambda: (tmp_path / "began").exists(), 20, 0.02)
+    node = jobs.nodes["a"]
+    node.signal("kill", "guardian", "agent")
+    node.wait_end(5)
+    ctl(jobs, "flow", "undo", "roll")
+    node.start()
+    r.wait_lines("undo", ["undo.c.1", "undo.a.1"])
+    wait_for("the end", lambda: states(undone(jobs)) == {"c": "ok", "a": "ok"}, 20)
+    assert states(jobs.steps("roll")) == {"a": "ok", "b": "ok", "c": "ok", "d": "lost"}
+    assert (tmp_path / "began").read_text() == "d\n"
+
+
 def test_only_steps_are_undone(jobs):
     jobs.job("tick", Type="cron", Schedule="0 0 1 1 *", Exec="true")
     jobs.job("first", Type="once", Exec="true")
