@@ -55,9 +55,9 @@ class Stage:
             self.ids[name] = run(COMPOSE, "ps", "-q", name)
         with open(self.history.path, "w") as out:
             self.follower = procs.spawn(
-                ["docker", "run", "--rm", "--network", "none", "-v", self.project + "_work:/work:ro",
+                ["docker", "run", "--rm", "--network", "none", "-v", self.project + "_life:/life:ro",
                  "--name", self.project + "-follower", "onced-etcd",
-                 "tail", "-s", "0.01", "-n", "+1", "-F", "/work/life"], stdout=out,
+                 "tail", "-s", "0.01", "-n", "+1", "-F", "/life/ticks"], stdout=out,
                 stderr=subprocess.DEVNULL)
 
     def state(self, name):
