@@ -256,19 +256,11 @@ static bool needs_restart(const struct config *old, const struct config *fresh)
 
 static struct once_client_config client_config(const struct config *c)
 {
-	return (struct once_client_config){
-		.endpoints = (const char *const *)c->endpoints,
-		.n_endpoints = c->n_endpoints,
-		.cacert = c->cacert,
-		.cert = c->cert,
-		.key_file = c->key_file,
-		.user = c->user,
-		.password = c->password,
-		.allow_plaintext = c->allow_plaintext,
-		.prefer_leader = true,
-		.connect_timeout_ns = c->timing.request_timeout_ns,
-		.request_timeout_ns = c->timing.request_timeout_ns,
-	};
+	struct once_client_config config = config_connection(c);
+
+	config.prefer_leader = true;
+	config.connect_timeout_ns = config.request_timeout_ns = c->timing.request_timeout_ns;
+	return config;
 }
 
 /* Of all groups, which have taken them out of the configuration. */

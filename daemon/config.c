@@ -91,3 +91,17 @@ void config_free(struct config *config)
 	free(config->source);
 	*config = (struct config){0};
 }
+
+struct once_client_config config_connection(const struct config *config)
+{
+	return (struct once_client_config){
+		.endpoints = (const char *const *)config->endpoints,
+		.n_endpoints = config->n_endpoints,
+		.cacert = config->cacert,
+		.cert = config->cert,
+		.key_file = config->key_file,
+		.user = config->user,
+		.password = config->password,
+		.allow_plaintext = config->allow_plaintext,
+	};
+}

@@ -7,6 +7,7 @@
 #ifndef ONCED_CONFIG_H
 #define ONCED_CONFIG_H
 
+#include <once/client.h>
 #include <once/elect.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -176,5 +177,9 @@ void config_dump_keys(FILE *out);
 
 /* The name rule: [a-z0-9][a-z0-9._-]{0,63}. */
 bool config_name_valid(const char *name);
+
+/* How to reach etcd, as the configuration says: its endpoints and files, user and password, all borrowed. The rest
+ * is the caller's. */
+struct once_client_config config_connection(const struct config *config);
 
 #endif

@@ -29,22 +29,15 @@ static int make_client(
 	struct ctl *ctl, const char *const *endpoints, size_t n_endpoints, struct once_client **ret)
 {
 	static const struct once_client_listener listener = {.endpoint = on_endpoint};
-	const struct config *c = &ctl->config;
-	struct once_client_config config = {
-		.endpoints = endpoints,
-		.n_endpoints = n_endpoints,
-		.cacert = c->cacert,
-		.cert = c->cert,
-		.key_file = c->key_file,
-		.user = c->user,
-		.password = c->password,
-		.allow_plaintext = c->allow_plaintext,
-		.prefer_leader = ctl->prefer_leader || (ctl->command && ctl->command->bulk),
-		.request_timeout_ns = ctl->timeout_ns,
-	};
+	struct once_client_config config = config_connection(&ctl->config);
 	const char *message = NULL;
-	int r = once_client_new(ret, ctl->loop, &config, &listener, ctl, &message);
+	int r;
 
+	config.endpoints = endpoints;
+	config.n_endpoints = n_endpoints;
+	config.prefer_leader = ctl->prefer_leader || (ctl->command && ctl->command->bulk);
+	config.request_timeout_ns = ctl->timeout_ns;
+	r = once_client_new(ret, ctl->loop, &config, &listener, ctl, &message);
 	if (r < 0)
 		return ctl_error(CTL_USAGE, "%s", message && *message ? message : once_strerror(r));
 	return CTL_OK;

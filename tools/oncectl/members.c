@@ -66,21 +66,14 @@ static void on_endpoint(void *userdata, const char *url, int http_version, const
 static void begin(struct probe *p, int64_t timeout_ns)
 {
 	static const struct once_client_listener listener = {.endpoint = on_endpoint};
-	const struct config *c = &p->ctl->config;
-	struct once_client_config config = {
-		.endpoints = &p->member->url,
-		.n_endpoints = 1,
-		.cacert = c->cacert,
-		.cert = c->cert,
-		.key_file = c->key_file,
-		.user = c->user,
-		.password = c->password,
-		.allow_plaintext = c->allow_plaintext,
-		.connect_timeout_ns = timeout_ns,
-		.request_timeout_ns = timeout_ns,
-	};
+	struct once_client_config config = config_connection(&p->ctl->config);
 	const char *why = NULL;
-	int r = p->member->url
+	int r;
+
+	config.endpoints = &p->member->url;
+	config.n_endpoints = 1;
+	config.connect_timeout_ns = config.request_timeout_ns = timeout_ns;
+	r = p->member->url
 			? once_client_new(&p->client, p->ctl->loop, &config, &listener, p, &why)
 			: -1;
 
