@@ -9,7 +9,8 @@ import base64
 import bisect
 import collections
 import json
-import os
+
+import wordfile
 
 Given = collections.namedtuple("Given", "ns said name node pid seq first count")
 HEAD = "/onced/ids/"
@@ -18,17 +19,9 @@ AT_ONCE = "direct"  # the counter whose numbers do not come out of blocks
 
 def read(path):
     """None when nobody took numbers."""
-    if not os.path.exists(path):
-        return None
-    with open(path) as file:
-        text = file.read()
-    found = []
-    for raw in text[:text.rfind("\n") + 1].splitlines():
-        words = raw.split(" ")
-        if len(words) != 8 or words[1] not in ("asked", "given", "refused"):
-            raise ValueError("not a line of an allocator: %r" % raw[:80])
-        found.append(Given(int(words[0]), *words[1:4], *map(int, words[4:])))
-    return found
+    found = wordfile.words(path, "an allocator", lambda words: len(words) == 8 and words[1] in (
+        "asked", "given", "refused"))
+    return found and [Given(int(words[0]), *words[1:4], *map(int, words[4:])) for words in found]
 
 
 def said(line):

@@ -11,9 +11,9 @@ since. A gap in what it saw may hold any record: then none is called missing.
 """
 import collections
 import datetime
-import os
 
 import ledger
+import wordfile
 
 Tick = collections.namedtuple("Tick", "what job run attempt token node")
 HEAD = "/onced/run/"
@@ -22,17 +22,10 @@ ENDED = ("ok", "failed", "timeout", "interrupted", "skipped", "lost")
 
 def read(path):
     """None when there was no such job."""
-    if not os.path.exists(path):
-        return None
-    with open(path) as file:
-        text = file.read()
-    found = []
-    for raw in text[:text.rfind("\n") + 1].splitlines():
-        words = raw.split(" ")
-        if len(words) != 5 or words[0] not in ("begin", "end") or "/" not in words[1]:
-            raise ValueError("not a line of a job with a schedule: %r" % raw[:80])
-        found.append(Tick(words[0], words[1].split("/")[0], words[1], int(words[2]), int(words[3]), words[4]))
-    return found
+    found = wordfile.words(path, "a job with a schedule", lambda words: len(words) == 5 and words[0] in (
+        "begin", "end") and "/" in words[1])
+    return found and [Tick(words[0], words[1].split("/")[0], words[1], int(words[2]), int(words[3]), words[4])
+                      for words in found]
 
 
 def moment(text):

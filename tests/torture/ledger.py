@@ -11,7 +11,8 @@ A lost record is one whose acknowledged revision the observer went past without 
 import base64
 import collections
 import json
-import os
+
+import wordfile
 
 Said = collections.namedtuple("Said", "ns said op key token node pid id mod")
 NEVER = ("fenced", "exists", "changed", "refused")
@@ -22,18 +23,10 @@ EPOCH = "/onced/g/default/epoch"
 
 def read(path):
     """None when no ledger was kept."""
-    if not os.path.exists(path):
-        return None
-    with open(path) as file:
-        text = file.read()
-    found = []
-    for raw in text[:text.rfind("\n") + 1].splitlines():
-        words = raw.split(" ")
-        if len(words) != 9 or words[1] not in SAID or words[2] not in ("begin", "end"):
-            raise ValueError("not a line of a scribe: %r" % raw[:80])
-        found.append(Said(int(words[0]), words[1], words[2], words[3], int(words[4]), words[5],
-                          int(words[6]), words[7], int(words[8])))
-    return found
+    found = wordfile.words(path, "a scribe", lambda words: len(words) == 9 and words[1] in SAID and words[2] in (
+        "begin", "end"))
+    return found and [Said(int(words[0]), words[1], words[2], words[3], int(words[4]), words[5],
+                           int(words[6]), words[7], int(words[8])) for words in found]
 
 
 class Records:
