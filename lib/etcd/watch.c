@@ -4,13 +4,9 @@
  *	    ^---------------|----------------|-----------'   any end of the stream, silence, a move
  *
  * - One POST carries a create request per range; each range has its own next revision, so a stream
- *   that resumes on another endpoint sends nothing twice and skips nothing. What was seen already
- * is dropped once more here.
- * - Events are reported when their revisions are whole: a fragmented answer is collected until a
- *   line ends on the border of a revision.
+ *   that resumes on another endpoint sends nothing twice and skips nothing.
  * - The end of the stream is a break, whatever its status: etcd ends watches with success, too.
- * - Only refusals are final: compacted, not permitted, not understood. A refused token logs in
- * anew, once per stream that came to life.
+ * - A refused token logs in anew, once per stream that came to life.
  *
  * Failures: silence_ns without a line (a stopped member says nothing, its kernel goes on
  * acknowledging), and no confirmation in the client's request timeout, are breaks. Waiting before a
@@ -18,59 +14,15 @@
  *
  * The callback may cancel the watch or free the client: then the watch is only marked dead, and
  * whoever reported frees it. */
-#include "etcd/internal.h"
-#include "etcd/split.h"
+#include "etcd/watch.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	WATCH_LINE_MAX = 64 << 20,
-	LOGINS_MAX = 2,
-};
+enum { WATCH_LINE_MAX = 64 << 20 };
 #define WAIT_MIN_NS (20 * ONCE_NSEC_PER_MSEC)
 #define WAIT_MAX_NS ONCE_NSEC_PER_SEC
-
-enum watch_state { AWAIT_TURN, AWAIT_LOGIN, AWAIT_CREATED, LIVE };
-
-/* A fragment that waits for the rest of its revision. */
-struct piece {
-	struct list in_range;
-	struct codec_watch_line line; /* owned */
-};
-
-struct range {
-	struct once_watch_range config; /* key and range_end owned */
-	int64_t next;			/* revision; 0: now */
-	bool created;
-	struct list pieces;
-};
-
-struct once_watch {
-	struct list in_client;
-	struct once_client *client;
-	enum watch_state state;
-	struct range *ranges;
-	size_t n_ranges, n_created;
-	bool progress_notify, busy, dead, broken_told;
-	int64_t silence_ns, wait_ns;
-	unsigned int logins;
-	uint64_t token;
-	struct once_timer *timer; /* turn, login, confirmation, silence: by state */
-	struct auth_waiter waiter;
-	struct client_gen *gen;
-	struct transport_exchange *exchange;
-	struct codec_request request;
-	struct split split;
-	uint64_t raft_term, cluster_id, member_id; /* of the latest line */
-	uint64_t stream; /* counts them, so that an old one's lines are told from a new one's */
-	struct once_instant live_since;
-	char why[256]; /* of a break that is to be told */
-	int error;
-	once_watch_fn *fn;
-	void *userdata;
-};
 
 struct once_watch *watch_of(struct list *in_client)
 {
@@ -78,16 +30,6 @@ struct once_watch *watch_of(struct list *in_client)
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
-
-static void drop_pieces(struct range *range)
-{
-	while (!list_empty(&range->pieces)) {
-		struct piece *piece = list_first(&range->pieces, struct piece, in_range);
-		list_remove(&piece->in_range);
-		codec_watch_line_fini(&piece->line);
-		free(piece);
-	}
-}
 
 static void close_stream(struct once_watch *w)
 {
@@ -100,7 +42,7 @@ static void close_stream(struct once_watch *w)
 	list_remove(&w->waiter.in_auth);
 	for (size_t i = 0; i < w->n_ranges; i++) {
 		w->ranges[i].created = false;
-		drop_pieces(&w->ranges[i]);
+		watch_range_drop(&w->ranges[i]);
 	}
 	w->n_created = 0;
 }
@@ -132,8 +74,7 @@ struct once_watch *once_watch_cancel(struct once_watch *w)
 	return NULL;
 }
 
-/* False: the watch is gone. */
-static bool report(struct once_watch *w, struct once_watch_report *report)
+bool watch_report(struct once_watch *w, struct once_watch_report *report)
 {
 	report->received = w->client->loop->ops->now(w->client->loop);
 	report->raft_term = report->raft_term ? report->raft_term : w->raft_term;
@@ -150,8 +91,7 @@ static bool report(struct once_watch *w, struct once_watch_report *report)
 	return true;
 }
 
-/* The end: always false. */
-static bool end(struct once_watch *w, enum once_watch_note note, int64_t revision, int error,
+bool watch_end(struct once_watch *w, enum once_watch_note note, int64_t revision, int error,
 	const char *message)
 {
 	char text[256];
@@ -181,8 +121,7 @@ static void resume_in(struct once_watch *w, int64_t in_ns)
 	w->client->loop->ops->timer_set(w->timer, in_ns);
 }
 
-/* Ends the stream; the break is told, and the next stream tried, from the timer. */
-static void break_stream(struct once_watch *w, int error, const char *why)
+void watch_break(struct once_watch *w, int error, const char *why)
 {
 	struct once_instant now = w->client->loop->ops->now(w->client->loop);
 	bool lived = w->state == LIVE && once_elapsed_min(w->live_since, now) >= WAIT_MAX_NS;
@@ -200,13 +139,11 @@ static void break_stream(struct once_watch *w, int error, const char *why)
 	resume_in(w, w->broken_told ? w->wait_ns : 0);
 }
 
-/* The stream's endpoint is not to be trusted with the next one. Always false: the stream is over.
- */
-static bool break_and_leave(struct once_watch *w, int error, const char *why)
+bool watch_break_and_leave(struct once_watch *w, int error, const char *why)
 {
 	struct once_client *client = w->client;
 	struct client_gen *gen = w->gen;
-	break_stream(w, error, why);
+	watch_break(w, error, why);
 	if (gen && gen == client->gen) {
 		client_retire(gen, client_next(client), w->why);
 	}
@@ -216,168 +153,8 @@ static bool break_and_leave(struct once_watch *w, int error, const char *why)
 void watch_move(struct once_watch *w, const struct client_gen *gen, const char *why)
 {
 	if (w->gen == gen) {
-		break_stream(w, -ECONNRESET, why);
+		watch_break(w, -ECONNRESET, why);
 	}
-}
-
-/* ---- lines ----------------------------------------------------------------------------------- */
-
-static bool start_over(struct once_watch *w, const char *message)
-{
-	auth_refused(&w->client->auth, w->token);
-	break_stream(w, -EACCES, message);
-	return false;
-}
-
-/* The server ended one range, or the stream. Always false. */
-static bool refused(struct once_watch *w, const struct codec_watch_line *line)
-{
-	switch (line->error) {
-	case -ESTALE:
-		return end(w, ONCE_WATCH_COMPACTED, line->compact_revision, -ESTALE, line->message);
-	case -EACCES:
-		if (w->client->auth.user && ++w->logins < LOGINS_MAX) {
-			return start_over(w, line->message);
-		}
-		return end(w, ONCE_WATCH_FAILED, line->revision, line->error, line->message);
-	case -EPERM:
-	case -EINVAL:
-	case -E2BIG:
-		return end(w, ONCE_WATCH_FAILED, line->revision, line->error, line->message);
-	default:
-		return break_and_leave(w, line->error ? line->error : -ECONNRESET,
-			line->message[0] ? line->message : "the server ended the watch");
-	}
-}
-
-static struct range *range_of(struct once_watch *w, const struct codec_watch_line *line)
-{
-	return line->watch_id >= 1 && (uint64_t)line->watch_id <= w->n_ranges
-		       ? &w->ranges[line->watch_id - 1]
-		       : NULL;
-}
-
-static bool created(struct once_watch *w, struct range *range, const struct codec_watch_line *line)
-{
-	if (range->created) {
-		return true;
-	}
-	range->created = true;
-	if (!range->next) {
-		range->next = line->revision + 1;
-	}
-	if (++w->n_created < w->n_ranges) {
-		return true;
-	}
-	w->state = LIVE;
-	w->live_since = w->client->loop->ops->now(w->client->loop);
-	w->logins = 0;
-	w->broken_told = false;
-	struct once_watch_report r = {.note = ONCE_WATCH_STARTED, .revision = line->revision};
-	return report(w, &r);
-}
-
-/* Copies the events of revision next and later to out and tells how many; out may be NULL. */
-static size_t gather(const struct codec_watch_line *line, int64_t next, struct once_event *out)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < line->n_events; i++) {
-		if (line->events[i].kv.mod_revision >= next) {
-			if (out) {
-				out[n] = line->events[i];
-			}
-			n++;
-		}
-	}
-	return n;
-}
-
-/* Reports the collected pieces and then line (either may be nothing). */
-static bool flush(struct once_watch *w, struct range *range, const struct codec_watch_line *line)
-{
-	struct list pieces, *i;
-	struct once_event *events = NULL;
-	size_t n = line ? gather(line, range->next, NULL) : 0, at = 0;
-	int64_t revision = line ? line->revision : 0, last = 0;
-	list_foreach (i, &range->pieces) {
-		n += gather(&list_entry(i, struct piece, in_range)->line, range->next, NULL);
-	}
-	/* Off the range: the callback may cancel the watch. */
-	list_init(&pieces);
-	list_splice(&pieces, &range->pieces);
-	if (n) {
-		events = calloc(n, sizeof(*events));
-	}
-	bool alive = true;
-	if (n && !events) {
-		alive = break_and_leave(w, -ENOMEM, "out of memory");
-	} else if (n) {
-		list_foreach (i, &pieces) {
-			const struct piece *piece = list_entry(i, struct piece, in_range);
-			at += gather(&piece->line, range->next, events + at);
-			revision = line ? revision : piece->line.revision;
-		}
-		at += line ? gather(line, range->next, events + at) : 0;
-		for (size_t k = 0; k < n; k++) {
-			last = events[k].kv.mod_revision > last ? events[k].kv.mod_revision : last;
-		}
-		range->next = last + 1;
-		struct once_watch_report r = {.note = ONCE_WATCH_EVENTS,
-			.events = events,
-			.n_events = n,
-			.revision = revision};
-		alive = report(w, &r);
-	}
-	free(events);
-	struct range rest = {.pieces = {NULL, NULL}};
-	list_init(&rest.pieces);
-	list_splice(&rest.pieces, &pieces);
-	drop_pieces(&rest);
-	return alive;
-}
-
-/* Takes the line over; nothing is owed to it then. */
-static int keep(struct range *range, struct codec_watch_line *line)
-{
-	struct piece *piece = calloc(1, sizeof(*piece));
-	if (!piece) {
-		return -ENOMEM;
-	}
-	piece->line = *line;
-	arena_init(&line->arena);
-	list_append(&range->pieces, &piece->in_range);
-	return 0;
-}
-
-static bool is_border(const struct range *range, const struct codec_watch_line *line)
-{
-	const struct codec_watch_line *before =
-		&list_entry(range->pieces.prev, struct piece, in_range)->line;
-	return !list_empty(&range->pieces) && before->n_events && line->n_events &&
-	       before->events[before->n_events - 1].kv.mod_revision <
-		       line->events[0].kv.mod_revision;
-}
-
-static bool events(struct once_watch *w, struct range *range, struct codec_watch_line *line)
-{
-	/* What came so far is whole when the next line begins another revision: a long history
-	 * does not pile up. */
-	if (is_border(range, line) && !flush(w, range, NULL)) {
-		return false;
-	}
-	if (!line->fragment) {
-		return flush(w, range, line);
-	}
-	return keep(range, line) == 0 || break_and_leave(w, -ENOMEM, "out of memory");
-}
-
-static bool progress(struct once_watch *w, struct range *range, const struct codec_watch_line *line)
-{
-	if (line->revision >= range->next) {
-		range->next = line->revision + 1;
-	}
-	struct once_watch_report r = {.note = ONCE_WATCH_PROGRESS, .revision = line->revision};
-	return report(w, &r);
 }
 
 static void arm_silence(struct once_watch *w)
@@ -388,61 +165,11 @@ static void arm_silence(struct once_watch *w)
 							: -1);
 }
 
-/* False: the watch is gone, or its stream is. */
-static bool understand(struct once_watch *w, struct codec_watch_line *line)
-{
-	struct range *range = range_of(w, line);
-	if (!client_check_cluster(w->client, line->cluster_id)) {
-		return break_and_leave(
-			w, -EREMCHG, "the answer is of another etcd cluster than before");
-	}
-	w->raft_term = line->raft_term ? line->raft_term : w->raft_term;
-	w->cluster_id = line->cluster_id;
-	w->member_id = line->member_id;
-	if (line->raft_term && w->gen) {
-		client_note_header(w->gen, line->member_id, line->raft_term);
-	}
-	switch (line->what) {
-	case CODEC_WATCH_ERROR:
-	case CODEC_WATCH_CANCELED:
-		return refused(w, line);
-	case CODEC_WATCH_CREATED:
-		return !range || created(w, range, line);
-	case CODEC_WATCH_EVENTS:
-		return !range || events(w, range, line);
-	case CODEC_WATCH_PROGRESS:
-		return !range || progress(w, range, line);
-	}
-	return true;
-}
-
-static bool take_lines(struct once_watch *w)
-{
-	const char *text;
-	size_t size;
-	uint64_t stream = w->stream;
-	int r;
-	while ((r = split_next(&w->split, &text, &size)) > 0) {
-		struct codec_watch_line line;
-		r = codec_watch_line(&line, text, size);
-		bool go_on = r == 0 && understand(w, &line);
-		codec_watch_line_fini(&line);
-		if (r < 0) {
-			break;
-		}
-		/* A callback may have thrown the stream away under us. */
-		if (!go_on || w->stream != stream) {
-			return false;
-		}
-	}
-	return r == 0 || break_and_leave(w, r, once_strerror(r));
-}
-
 static void on_data(void *userdata, const void *data, size_t size)
 {
 	struct once_watch *w = userdata;
 	(void)split_push(&w->split, data, size);
-	if (take_lines(w)) {
+	if (watch_take_lines(w)) {
 		arm_silence(w);
 	}
 }
@@ -455,20 +182,20 @@ static void on_done(void *userdata, const struct transport_result *result)
 	if (result->error) {
 		char why[256];
 		(void)snprintf(why, sizeof(why), "%s", result->message);
-		break_stream(w, result->error, why);
+		watch_break(w, result->error, why);
 		client_note_failure(gen, TRANSPORT_WATCH, result);
 		return;
 	}
 	if (result->status != 200) {
 		struct codec_watch_line line;
 		(void)codec_watch_refusal(&line, result->status, result->body, result->size);
-		(void)refused(w, &line);
+		(void)watch_refused(w, &line);
 		codec_watch_line_fini(&line);
 		return;
 	}
 	split_end(&w->split);
-	if (take_lines(w)) {
-		(void)break_and_leave(w, -ECONNRESET, "the server ended the stream");
+	if (watch_take_lines(w)) {
+		(void)watch_break_and_leave(w, -ECONNRESET, "the server ended the stream");
 	}
 }
 
@@ -528,8 +255,8 @@ static void on_login(struct auth_waiter *waiter, int error, const char *message)
 {
 	struct once_watch *w = list_entry(waiter, struct once_watch, waiter);
 	if (error) {
-		w->logins = error == -EACCES ? LOGINS_MAX : w->logins;
-		break_stream(w, error, message);
+		w->logins = error == -EACCES ? WATCH_LOGINS_MAX : w->logins;
+		watch_break(w, error, message);
 	} else {
 		resume_in(w, 0);
 	}
@@ -540,8 +267,8 @@ static void next_stream(struct once_watch *w)
 	struct once_client *client = w->client;
 	int64_t pause_ns = client_pause_ns(client);
 	int r;
-	if (w->logins >= LOGINS_MAX) {
-		(void)end(w, ONCE_WATCH_FAILED, 0, -EACCES, w->why);
+	if (w->logins >= WATCH_LOGINS_MAX) {
+		(void)watch_end(w, ONCE_WATCH_FAILED, 0, -EACCES, w->why);
 		return;
 	}
 	if (pause_ns > 0) {
@@ -556,7 +283,7 @@ static void next_stream(struct once_watch *w)
 		r = auth_wait(client, &w->waiter);
 	}
 	if (r < 0) {
-		break_stream(w, r, once_strerror(r));
+		watch_break(w, r, once_strerror(r));
 	}
 }
 
@@ -569,7 +296,7 @@ static void on_timer(void *userdata)
 			struct once_watch_report r = {
 				.note = ONCE_WATCH_BROKEN, .error = w->error, .message = w->why};
 			w->broken_told = true;
-			if (report(w, &r) && w->state == AWAIT_TURN) {
+			if (watch_report(w, &r) && w->state == AWAIT_TURN) {
 				resume_in(w, w->wait_ns);
 			}
 			return;
@@ -577,13 +304,13 @@ static void on_timer(void *userdata)
 		next_stream(w);
 		return;
 	case AWAIT_LOGIN:
-		break_stream(w, -ETIMEDOUT, "the login was not answered in time");
+		watch_break(w, -ETIMEDOUT, "the login was not answered in time");
 		return;
 	case AWAIT_CREATED:
-		(void)break_and_leave(w, -ETIMEDOUT, "the watch was not confirmed in time");
+		(void)watch_break_and_leave(w, -ETIMEDOUT, "the watch was not confirmed in time");
 		return;
 	case LIVE:
-		(void)break_and_leave(w, -ETIMEDOUT, "the stream was silent for too long");
+		(void)watch_break_and_leave(w, -ETIMEDOUT, "the stream was silent for too long");
 		return;
 	}
 }
@@ -603,7 +330,7 @@ static int copy_bytes(struct once_bytes *ret, struct once_bytes from)
 	return 0;
 }
 
-static int copy_range(struct range *range, const struct once_watch_range *from, int64_t start)
+static int copy_range(struct watch_range *range, const struct once_watch_range *from, int64_t start)
 {
 	range->config.prev_kv = from->prev_kv;
 	range->config.no_put = from->no_put;
