@@ -27,7 +27,7 @@ PICTURES ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := build
-.PHONY: build help deps test figures page-test demo bench torture swarm mutants model deb deb-test install up down fuzz asan clean
+.PHONY: build help deps test figures page-test demo bench torture swarm mutants model abi deb deb-test install up down fuzz asan clean
 
 build: $(BUILD)/build.ninja  ## compile everything into build/
 	@ninja --quiet -C $(BUILD) -j $(JOBS)
@@ -92,6 +92,11 @@ mutants: build  ## break each rule of the election; the simulator must catch all
 model:  ## search every state of the protocol's model, two minutes; and break each of its rules
 	@tools/deps.sh build test
 	@tests/model/check.sh
+
+abi:  ## store libonce's binary interface in tests/abi, after a change of it that is wanted
+	@tools/deps.sh build test
+	@$(MAKE) --no-print-directory build
+	@$(PYTHON) tests/abi/abi.py write $(BUILD)/lib/libonce.so.1 lib/include/once tests/abi/libonce.abi
 
 deb:  ## Debian packages in build/deb
 	@tools/deps.sh build deb
