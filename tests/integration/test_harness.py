@@ -126,7 +126,7 @@ def test_job_writes_its_life(tmp_path, lifejob):
     assert {x.kind for x in lines} == {"life", "child", "term", "end"}
     assert len({x.pid for x in lines}) == 2
     gaps = [b.ns - a.ns for a, b in zip(lines, lines[1:])]
-    assert len(lines) > 30 and max(gaps) < 0.2e9
+    assert len(lines) > 30 and max(gaps) < 2e9
 
 
 def test_job_that_ignores_sigterm(tmp_path, lifejob):
