@@ -4,12 +4,16 @@
 Each stage adds rows (suite, passed, failed, skipped). A stage that cannot run is a failure, unless
 the machine lacks something, which is a skip with its reason. The last line is the sum; the exit code
 is 1 when anything failed.
+
+Tests over real processes mostly wait. What only computes runs beside them, in a second process that
+the kernel gives nothing but the time that is left over.
 """
 import argparse
 import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,7 +21,12 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-STAGES = ("scripts", "build", "meson", "warnings", "asan", "integration", "systemd", "torture")
+BEFORE = ("scripts", "build")
+BESIDE = ("virtual", "warnings", "asan-virtual")  # no clock is looked at in them
+STAGES = ("meson", "integration", "systemd")
+AFTER = ("asan", "torture")
+VIRTUAL = ("sim", "mutants", "fuzz", "model", "schedule")
+LEFT_OVER = ["chrt", "--idle", "0", "ionice", "-c", "3"]
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:abort_on_error=1",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
@@ -35,6 +44,18 @@ class Counts:
             row[i] += n
         if note:
             self.notes.append("%s: %s" % (suite, note))
+
+    def write(self, path):
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"rows": self.rows, "notes": self.notes}, file)
+
+    def read(self, path):
+        """Adds what write() wrote."""
+        with open(path, encoding="utf-8") as file:
+            other = json.load(file)
+        for suite, row in other["rows"].items():
+            self.add(suite, *row)
+        self.notes += other["notes"]
 
     def show(self):
         total = [sum(row[i] for row in self.rows.values()) for i in range(3)]
@@ -117,12 +138,16 @@ class Runner:
             return False
         return run(["ninja", "--quiet", "-C", directory, "-j", str(self.options.jobs)], 900) == 0
 
-    def meson_test(self, directory, prefix, env=None, multiplier=1):
-        junit = os.path.join(TOP, directory, "meson-logs", "testlog.junit.xml")
+    def meson_test(self, directory, prefix, virtual, env=None, multiplier=1):
+        """The suites that look at no clock, or those that do."""
+        log = "virtual" if virtual else "real"
+        junit = os.path.join(TOP, directory, "meson-logs", log + ".junit.xml")
         if os.path.exists(junit):
             os.unlink(junit)
-        code = run(["meson", "test", "-C", directory, "--no-rebuild", "--print-errorlogs",
-                    "--no-suite", "integration", "-t", str(multiplier),
+        suites = VIRTUAL if virtual else (*VIRTUAL, "integration")
+        which = [word for suite in suites for word in ("--suite" if virtual else "--no-suite", suite)]
+        code = run(["meson", "test", "-C", directory, "--no-rebuild", "--print-errorlogs", *which,
+                    "--logbase", log, "-t", str(multiplier),
                     "--num-processes", str(self.options.jobs)], 1200, env)
         before = sum(row[1] for row in self.counts.rows.values())
         seen = read_junit(junit, self.counts, meson_suite(prefix))
@@ -136,7 +161,11 @@ class Runner:
         return ok
 
     def stage_meson(self):
-        self.meson_test(self.options.build, "")
+        self.meson_test(self.options.build, "", False)
+
+    def stage_virtual(self):
+        # the time that is left over may be little
+        self.meson_test(self.options.build, "", True, multiplier=8)
 
     def stage_warnings(self):
         for compiler in ("gcc", "clang"):
@@ -145,11 +174,17 @@ class Runner:
             self.counts.add("build", ok, not ok,
                             note=None if ok else "%s: not free of warnings" % compiler)
 
-    def stage_asan(self):
+    def asan(self, virtual, multiplier):
         if self.setup("build-asan", "-Db_sanitize=address,undefined"):
-            self.meson_test("build-asan", "asan ", SANITIZERS, multiplier=4)
+            self.meson_test("build-asan", "asan ", virtual, SANITIZERS, multiplier)
         else:
             self.counts.add("asan meson", failed=1, note="does not build")
+
+    def stage_asan_virtual(self):
+        self.asan(True, 16)
+
+    def stage_asan(self):
+        self.asan(False, 4)
 
     def stage_integration(self):
         junit = os.path.join(TOP, self.options.build, "integration.junit.xml")
@@ -206,20 +241,76 @@ class Runner:
             shutil.rmtree(os.path.dirname(keep), ignore_errors=True)
 
 
+class Beside:
+    """The stages that run in another process, at a priority below all others."""
+
+    def __init__(self, options):
+        self.directory = tempfile.TemporaryDirectory(prefix="onced-beside-")
+        self.counts = os.path.join(self.directory.name, "counts")
+        self.log = open(os.path.join(self.directory.name, "log"), "w+", encoding="utf-8", errors="replace")
+        command = [sys.executable, os.path.abspath(__file__), "--build", options.build,
+                   "--jobs", str(options.jobs), "--counts", self.counts]
+        command += [word for stage in BESIDE for word in ("--only", stage)]
+        self.process = subprocess.Popen([*LEFT_OVER, *command], stdin=subprocess.DEVNULL, stdout=self.log,
+                                        stderr=subprocess.STDOUT, start_new_session=True)
+
+    def join(self, counts):
+        try:
+            self.process.wait(1500)
+        except subprocess.TimeoutExpired:
+            self.end()
+        self.log.seek(0)
+        print("\n== beside the above\n" + self.log.read(), flush=True)
+        try:
+            counts.read(self.counts)
+        except (OSError, ValueError):
+            counts.add("beside", failed=1, note="came to no end: exit %d" % self.process.returncode)
+
+    def end(self):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(60)
+
+
+def run_stages(runner, stages):
+    """False: it makes no sense to go on."""
+    for stage in stages:
+        start = time.monotonic()
+        print("\n== %s" % stage, flush=True)
+        go_on = getattr(runner, "stage_" + stage.replace("-", "_"))()
+        print("== %s: %.0f s" % (stage, time.monotonic() - start), flush=True)
+        if go_on is False:
+            return False
+    return True
+
+
+def run_all(runner):
+    if not run_stages(runner, BEFORE):
+        return
+    beside = Beside(runner.options)
+    try:
+        run_stages(runner, STAGES)
+        beside.join(runner.counts)
+    finally:
+        beside.end()
+    run_stages(runner, AFTER)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", default="build")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--only", action="append", choices=STAGES, help="these stages alone")
+    parser.add_argument("--only", action="append", choices=(*BEFORE, *BESIDE, *STAGES, *AFTER),
+                        help="these stages alone")
+    parser.add_argument("--counts", help="write them into this file too")
     options = parser.parse_args()
     runner = Runner(options)
-    for stage in options.only or STAGES:
-        start = time.monotonic()
-        print("\n== %s" % stage, flush=True)
-        go_on = getattr(runner, "stage_" + stage)()
-        print("== %s: %.0f s" % (stage, time.monotonic() - start), flush=True)
-        if go_on is False:
-            break
+    if options.only:
+        run_stages(runner, options.only)
+    else:
+        run_all(runner)
+    if options.counts:
+        runner.counts.write(options.counts)
     sys.exit(runner.counts.show())
 
 
