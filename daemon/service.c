@@ -83,12 +83,14 @@ int service_init(struct service *s, const struct config *config, const struct co
 	s->owner = owner;
 	s->uplink = uplink;
 	s->loop = loop;
+	uplink_stop_init(&s->stop);
 	s->timer = loop->ops->timer_new(loop, on_timer, s);
 	return s->timer ? 0 : -ENOMEM;
 }
 
 void service_fini(struct service *s)
 {
+	uplink_stop_forget(&s->stop);
 	if (s->timer)
 		s->loop->ops->timer_free(s->timer);
 	s->timer = NULL;
@@ -110,22 +112,16 @@ void service_extend(struct service *s, struct once_instant proved)
 
 bool service_stop(struct service *s, int64_t grace_ns)
 {
-	struct link_stop stop = {.type = LINK_STOP,
-		.group = s->term.group,
-		.run = s->run,
-		.grace_ns = grace_ns};
-
 	s->term.token = 0;
 	s->loop->ops->timer_set(s->timer, -1);
 	if (s->state == SERVICE_IDLE || s->state == SERVICE_PAUSE) {
 		s->state = SERVICE_IDLE;
 		return false;
 	}
-	if (s->job->stop_grace_ns < grace_ns)
-		stop.grace_ns = s->job->stop_grace_ns;
 	if (s->state != SERVICE_ENDED)
 		s->state = SERVICE_STOPPING;
-	(void)uplink_send(s->uplink, &stop, sizeof(stop));
+	uplink_stop(s->uplink, &s->stop, s->term.group, s->run,
+		s->job->stop_grace_ns < grace_ns ? s->job->stop_grace_ns : grace_ns);
 	return true;
 }
 

@@ -41,6 +41,7 @@ struct service {
 	enum service_state state;
 	struct launch_term term; /* token 0: may not run */
 	uint64_t run;
+	struct uplink_stop stop;
 	unsigned attempt;
 	int code;	/* of the last end, as a shell gives it */
 	bool told;	/* it ended because the guardian stopped or killed it */

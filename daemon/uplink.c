@@ -1,5 +1,6 @@
 /* The agent's end of the link. A full socket is -EAGAIN, for the caller to try again: the guardian is
- * slower than a burst of launches, or stopped, which the page tells. */
+ * slower than a burst of launches, or stopped, which the page tells. Orders to stop come by the
+ * hundreds, when a term ends, and are owed here. */
 #include "daemon/uplink.h"
 
 #include "daemon/link-io.h"
@@ -32,6 +33,55 @@ static size_t size_of(uint32_t type)
 	}
 }
 
+/* ---- orders to stop ---- */
+
+static int64_t grace_left(const struct uplink *u, const struct uplink_stop *stop)
+{
+	int64_t left = stop->packet.grace_ns - once_elapsed_max(stop->given, u->loop->ops->now(u->loop));
+
+	return left > 0 ? left : 0;
+}
+
+static void give_owed(struct uplink *u)
+{
+	while (!list_empty(&u->owed)) {
+		struct uplink_stop *stop = list_first(&u->owed, struct uplink_stop, node);
+		struct link_stop packet = stop->packet;
+
+		packet.grace_ns = grace_left(u, stop);
+		if (uplink_send(u, &packet, sizeof(packet)) == -EAGAIN)
+			return;
+		list_remove(&stop->node);
+	}
+	u->loop->ops->io_set(u->io, u->gone ? 0 : ONCE_IO_READ);
+}
+
+void uplink_stop_init(struct uplink_stop *stop)
+{
+	list_init(&stop->node);
+}
+
+void uplink_stop(struct uplink *u, struct uplink_stop *stop, uint32_t group, uint64_t run, int64_t grace_ns)
+{
+	bool owed = !list_empty(&stop->node);
+
+	if (owed && stop->packet.run == run && grace_left(u, stop) <= grace_ns)
+		return;
+	stop->packet = (struct link_stop){LINK_STOP, group, run, grace_ns};
+	stop->given = u->loop->ops->now(u->loop);
+	if (owed || uplink_send(u, &stop->packet, sizeof(stop->packet)) != -EAGAIN)
+		return;
+	list_append(&u->owed, &stop->node);
+	u->loop->ops->io_set(u->io, ONCE_IO_READ | ONCE_IO_WRITE);
+}
+
+void uplink_stop_forget(struct uplink_stop *stop)
+{
+	list_remove(&stop->node);
+}
+
+/* ---- what comes ---- */
+
 /* One packet a turn: what it leads to may end the link. The loop comes back while there are more. */
 static void on_readable(void *userdata, int fd, int events)
 {
@@ -41,7 +91,11 @@ static void on_readable(void *userdata, int fd, int events)
 		uint64_t align; /* of every packet */
 		char bytes[1024];
 	} packet;
-	ssize_t n = recv(fd, &packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
+	ssize_t n;
+
+	if (events & ONCE_IO_WRITE)
+		give_owed(u);
+	n = recv(fd, &packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -59,6 +113,7 @@ int uplink_init(struct uplink *u, int fd, const struct link_page *page, struct o
 	uplink_fn *fn, void *userdata)
 {
 	memset(u, 0, sizeof(*u));
+	list_init(&u->owed);
 	u->fd = fd;
 	u->page = page;
 	u->loop = loop;

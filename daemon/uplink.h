@@ -2,6 +2,7 @@
 #ifndef ONCED_UPLINK_H
 #define ONCED_UPLINK_H
 
+#include "base/list.h"
 #include "daemon/link.h"
 
 #include <once/loop.h>
@@ -21,6 +22,14 @@ struct uplink {
 	uint64_t extends; /* sent */
 	struct once_instant unseen_since; /* first extension that the guardian has not acted on */
 	uint64_t unseen;
+	struct list owed; /* orders to stop that did not fit */
+};
+
+/* An order to stop, of whoever gives it. */
+struct uplink_stop {
+	struct list node; /* of uplink->owed, or of no list */
+	struct link_stop packet;
+	struct once_instant given;
 };
 
 int uplink_init(struct uplink *u, int fd, const struct link_page *page, struct once_loop *loop,
@@ -34,6 +43,12 @@ int uplink_send_fds(
 	struct uplink *u, const void *packet, size_t size, const int *fds, unsigned n_fds);
 
 int uplink_hello(struct uplink *u, const char *instance, const char *runtime_dir);
+/* Stop a run (link_stop) within grace. An order that does not fit now is owed, and given as soon as the
+ * guardian takes packets again, with the grace that is left by then; another one for the same run meanwhile
+ * replaces it, unless it leaves more time. uplink_stop_forget() before *stop goes, or is used anew. */
+void uplink_stop_init(struct uplink_stop *stop);
+void uplink_stop(struct uplink *u, struct uplink_stop *stop, uint32_t group, uint64_t run, int64_t grace_ns);
+void uplink_stop_forget(struct uplink_stop *stop);
 int uplink_extend(struct uplink *u, const struct link_extend *extend);
 int uplink_notify(struct uplink *u, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int uplink_quit(struct uplink *u, int code);

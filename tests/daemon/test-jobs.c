@@ -697,6 +697,48 @@ static void reload(struct rig *r, struct config *fresh)
 	config_free(fresh);
 }
 
+static void fill_link(struct rig *r)
+{
+	while (uplink_notify(&r->uplink, "STATUS=x") == 0)
+		;
+}
+
+static void drain_link(struct rig *r)
+{
+	while (recv(r->fds[0], &packet, sizeof(packet), MSG_DONTWAIT) > 0)
+		;
+	while (fake_loop_poll(&r->loop))
+		;
+}
+
+static void stop_while_the_link_is_full(void **state)
+{
+	struct rig r;
+	struct config none = {0};
+	uint64_t run;
+
+	(void)setup_one(&r);
+	begin(&r);
+	lead(&r, 7);
+	run = run_it(&r);
+	fill_link(&r);
+	jobs_stop(&r.jobs, 300 * MS);
+	fake_loop_run(&r.loop, 10 * MS);
+	drain_link(&r);
+	expect_stop(&r, run, 290 * MS);
+	expect_silence(&r);
+	say_over(&r, run, 0);
+	assert_int_equal(r.n_all_stopped, 1);
+	lead(&r, 8);
+	run = run_it(&r);
+	fill_link(&r);
+	jobs_stop(&r.jobs, 300 * MS);
+	say_over(&r, run, 0); /* it ends by itself before it hears of it */
+	reload(&r, &none);    /* and goes while the order is owed */
+	drain_link(&r);
+	teardown(&r);
+}
+
 static void reload_changes_only_what_differs(void **state)
 {
 	struct rig r;
@@ -918,6 +960,7 @@ int main(void)
 		cmocka_unit_test(stop_while_idle),
 		cmocka_unit_test(stop_while_starting),
 		cmocka_unit_test(stop_while_running),
+		cmocka_unit_test(stop_while_the_link_is_full),
 		cmocka_unit_test(stop_while_its_tree_dies),
 		cmocka_unit_test(stop_while_pausing),
 		cmocka_unit_test(what_does_not_die_holds_back_the_release),

@@ -27,6 +27,7 @@ static union {
 	struct link_notify notify;
 	struct link_quit quit;
 	struct link_extend extend;
+	struct link_stop stop;
 	char bytes[LINK_PACKET_MAX];
 } packet;
 
@@ -195,6 +196,66 @@ static void a_guardian_that_takes_nothing(void **state)
 	teardown(&r);
 }
 
+/* Hundreds of jobs stop in one turn. */
+static void orders_to_stop_are_owed(void **state)
+{
+	enum { RUNS = 2000 };
+	static struct uplink_stop stops[RUNS];
+	static unsigned heard[RUNS + 1];
+	struct rig r;
+	unsigned n = 0;
+
+	setup(&r);
+	for (unsigned i = 0; i < RUNS; i++) {
+		uplink_stop_init(&stops[i]);
+		uplink_stop(&r.uplink, &stops[i], 3, i + 1, 300 * MS);
+	}
+	assert_false(list_empty(&r.uplink.owed));
+	uplink_stop(&r.uplink, &stops[RUNS - 1], 3, RUNS, 100 * MS);
+	uplink_stop(&r.uplink, &stops[RUNS - 2], 3, RUNS - 1, 900 * MS);
+	uplink_stop_forget(&stops[RUNS - 3]);
+	uplink_stop_forget(&stops[0]); /* on its way */
+	fake_loop_run(&r.loop, 60 * MS);
+	do
+		while (take(&r) > 0) {
+			assert_int_equal(packet.type, LINK_STOP);
+			assert_int_equal(packet.stop.group, 3);
+			assert_in_range(packet.stop.run, 1, RUNS);
+			heard[packet.stop.run]++;
+			n++;
+			if (packet.stop.run == RUNS)
+				assert_int_equal(packet.stop.grace_ns, 40 * MS);
+			if (packet.stop.run == RUNS - 1)
+				assert_int_equal(packet.stop.grace_ns, 240 * MS);
+		}
+	while (fake_loop_poll(&r.loop));
+	assert_int_equal(n, RUNS - 1);
+	for (unsigned i = 1; i <= RUNS; i++)
+		assert_int_equal(heard[i], i != RUNS - 2);
+	uplink_stop(&r.uplink, &stops[7], 3, 8, -1);
+	assert_int_equal(take(&r), sizeof(packet.stop));
+	teardown(&r);
+}
+
+static void orders_to_a_guardian_that_is_gone(void **state)
+{
+	static struct uplink_stop stops[2000];
+	struct rig r;
+
+	setup(&r);
+	for (unsigned i = 0; i < LENGTH(stops); i++) {
+		uplink_stop_init(&stops[i]);
+		uplink_stop(&r.uplink, &stops[i], 0, i + 1, 0);
+	}
+	assert_int_equal(close(r.fds[0]), 0);
+	r.fds[0] = -1;
+	while (fake_loop_poll(&r.loop))
+		;
+	assert_int_equal(r.n_gone, 1);
+	assert_true(list_empty(&r.uplink.owed));
+	teardown(&r);
+}
+
 static int64_t silent(struct rig *r)
 {
 	return uplink_guardian_silent_ns(&r->uplink);
@@ -264,6 +325,8 @@ int main(void)
 		cmocka_unit_test(only_whole_packets_are_passed_on),
 		cmocka_unit_test(a_guardian_that_is_gone),
 		cmocka_unit_test(a_guardian_that_takes_nothing),
+		cmocka_unit_test(orders_to_stop_are_owed),
+		cmocka_unit_test(orders_to_a_guardian_that_is_gone),
 		cmocka_unit_test(a_guardian_that_acts_on_nothing),
 		cmocka_unit_test(a_guardian_that_lags),
 	};
