@@ -169,6 +169,8 @@ static const struct config_key job_keys[] = {
 		"The command of OnInterrupt=probe: ends with 0 when the work was done, with 1 when it "
 		"was not.",
 		FOR_WORK},
+	{"Job", "ProbeTimeout", "1min", NULL, &config_type_duration, JOB(job.probe_timeout_ns), 1 * MS,
+		86400 * SEC, false, "How long Probe= may take.", FOR_WORK},
 	{"Job", "PauseOnFailure", "0", NULL, &config_type_count, JOB(job.pause_on_failure), 0, 1000,
 		false, "After so many failures in a row the job is paused; 0: never.", FOR(CRON)},
 	{"Job", "HistoryOk", "30", NULL, &config_type_count, JOB(job.history_ok), 1, 10000, false,

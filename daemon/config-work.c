@@ -194,7 +194,8 @@ static int complete_migrate(struct config_draft *draft, struct config_job_draft 
 static int complete_interrupt(struct config_draft *draft, struct config_job_draft *job)
 {
 	const struct config_origin *policy = ORIGIN(job, job.on_interrupt),
-				   *probe = ORIGIN(job, probe);
+				   *probe = ORIGIN(job, probe),
+				   *timeout = ORIGIN(job, job.probe_timeout_ns);
 	struct config_job *j = &job->job;
 
 	if (!policy->set || policy->bad)
@@ -209,6 +210,8 @@ static int complete_interrupt(struct config_draft *draft, struct config_job_draf
 	if (j->on_interrupt != POLICY_INTERRUPT_PROBE && probe->set)
 		config_report(
 			draft, probe, "Probe", "is never asked, expected OnInterrupt=probe too");
+	if (timeout->set && !probe->set)
+		config_report(draft, timeout, "ProbeTimeout", "has nothing to time, expected Probe= too");
 	if (!job->probe)
 		return 0;
 	return config_command(draft, probe, "Probe", job->probe, j->shell, &j->probe, &j->n_probe);

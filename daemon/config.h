@@ -96,6 +96,7 @@ struct config_job {
 	enum policy_interrupt on_interrupt;
 	char **probe; /* NULL: none */
 	size_t n_probe;
+	int64_t probe_timeout_ns;
 	int64_t history_ok, history_failed, output_tail, pause_on_failure;
 	char *id; /* once and steps: of the ledger; default: the name */
 	struct config_step *steps;

@@ -419,6 +419,7 @@ int cron_init(struct cron *c, const struct scene *scene, const struct config_job
 		cron_fini(c);
 		return -ENOMEM;
 	}
+	c->probe.limit_ns = job->probe_timeout_ns;
 	return 0;
 }
 

@@ -390,6 +390,7 @@ int flow_init(struct flow *f, const struct scene *scene, const struct config_job
 		flow_fini(f);
 		return -ENOMEM;
 	}
+	f->probe.limit_ns = job->probe_timeout_ns;
 	return 0;
 }
 

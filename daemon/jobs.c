@@ -469,6 +469,7 @@ static bool same_work(const struct config_job *a, const struct config_job *b)
 		a->starting_deadline_ns == b->starting_deadline_ns && a->jitter_ns == b->jitter_ns &&
 		a->timeout_ns == b->timeout_ns && memcmp(&a->retry, &b->retry, sizeof(a->retry)) == 0 &&
 		a->on_interrupt == b->on_interrupt && same_list(a->probe, a->n_probe, b->probe, b->n_probe) &&
+		a->probe_timeout_ns == b->probe_timeout_ns &&
 		a->pause_on_failure == b->pause_on_failure && same_text(a->id, b->id) && same_steps(a, b) &&
 		same_text(a->files, b->files) && same_text(a->baseline, b->baseline) &&
 		same_list(a->runner, a->n_runner, b->runner, b->n_runner) && a->on_failure == b->on_failure;

@@ -15,6 +15,7 @@
 static void finish(struct process *p)
 {
 	output_close(&p->output);
+	p->scene->loop->ops->timer_set(p->timer, -1);
 	p->state = PROCESS_IDLE;
 	p->over(p->userdata, p);
 }
@@ -64,11 +65,22 @@ static void refuse(struct process *p, int error, const char *what)
 	finish(p);
 }
 
+static void order_stop(struct process *p, int64_t grace_ns)
+{
+	uplink_stop(p->scene->uplink, &p->stop, p->scene->term->group, p->launch.run, grace_ns);
+}
+
 static void on_timer(void *userdata)
 {
 	struct process *p = userdata;
 	int r;
 
+	if (p->state == PROCESS_RUNNING) {
+		log_warning("limit", "%s: the %s takes longer than %.3g s: killing it", p->launch.name,
+			p->launch.reason, (double)p->limit_ns / 1e9);
+		p->late = true;
+		order_stop(p, 0);
+	}
 	if (p->state != PROCESS_WAITING)
 		return;
 	if (p->scene->term->token == 0 || p->scene->may_launch_ns(p->scene->userdata) <= 0) {
@@ -91,12 +103,15 @@ int process_init(
 	p->over = over;
 	p->userdata = userdata;
 	p->output.fd = p->result_fd = -1;
+	uplink_stop_init(&p->stop);
 	p->timer = scene->loop->ops->timer_new(scene->loop, on_timer, p);
 	return p->timer ? 0 : -ENOMEM;
 }
 
 void process_fini(struct process *p)
 {
+	if (p->scene) /* else it was never begun */
+		uplink_stop_forget(&p->stop);
 	if (p->timer)
 		p->scene->loop->ops->timer_free(p->timer);
 	p->timer = NULL;
@@ -108,17 +123,13 @@ void process_start(struct process *p, const struct launch *launch, size_t tail_m
 {
 	p->launch = *launch;
 	p->tail_max = tail_max;
+	p->late = false;
 	memset(&p->result, 0, sizeof(p->result));
 	wait_for(p, 0);
 }
 
 bool process_stop(struct process *p, int64_t grace_ns)
 {
-	struct link_stop stop = {.type = LINK_STOP,
-		.group = p->scene->term->group,
-		.run = p->launch.run,
-		.grace_ns = grace_ns};
-
 	if (p->state == PROCESS_WAITING) {
 		p->scene->loop->ops->timer_set(p->timer, -1);
 		p->state = PROCESS_IDLE;
@@ -127,8 +138,9 @@ bool process_stop(struct process *p, int64_t grace_ns)
 	if (p->state == PROCESS_IDLE)
 		return false;
 	if (p->launch.job->stop_grace_ns < grace_ns)
-		stop.grace_ns = p->launch.job->stop_grace_ns;
-	(void)uplink_send(p->scene->uplink, &stop, sizeof(stop));
+		grace_ns = p->launch.job->stop_grace_ns;
+	p->late = false; /* the term ends: whatever its end was, it counts for nothing */
+	order_stop(p, grace_ns);
 	return true;
 }
 
@@ -148,7 +160,7 @@ static void on_ended(struct process *p, const struct link_ended *ended)
 {
 	p->result.code = launch_code(ended->status);
 	p->result.signal = WIFSIGNALED(ended->status) ? WTERMSIG(ended->status) : 0;
-	p->result.told = ended->told != 0;
+	p->result.told = ended->told != 0 && !p->late;
 	p->result.usage = ended->usage;
 	p->state = PROCESS_ENDED;
 }
@@ -162,6 +174,8 @@ void process_packet(struct process *p, const void *packet, uint32_t type)
 		p->result.started = true;
 		if (p->state == PROCESS_STARTING)
 			p->state = PROCESS_RUNNING;
+		if (p->limit_ns > 0)
+			p->scene->loop->ops->timer_set(p->timer, p->limit_ns);
 		break;
 	case LINK_REFUSED:
 		on_refused(p, packet);

@@ -61,7 +61,10 @@ struct process {
 	enum process_state state;
 	struct launch launch; /* of the present one; run is its number */
 	struct output output;
+	struct uplink_stop stop;
 	size_t tail_max;
+	int64_t limit_ns; /* killed when it runs for longer, which is no order to stop; 0: none. The owner's to set */
+	bool late;	  /* that was so */
 	int result_fd; /* what it hands back, until the next start; -1: none */
 	struct process_result result;
 };

@@ -214,6 +214,8 @@ static const struct refusal {
 	{ETCD, CRON "Schedule=@hourly\nOnInterrupt=probe\n",
 		":5: OnInterrupt: probe without a command, expected Probe= too"},
 	{ETCD, CRON "Schedule=@hourly\nProbe=/bin/true\n", ":5: Probe: is never asked, expected"},
+	{ETCD, CRON "Schedule=@hourly\nProbeTimeout=3s\n",
+		":5: ProbeTimeout: has nothing to time, expected Probe= too"},
 	{ETCD, CRON "Schedule=@hourly\nRetries=-1\n",
 		":5: Retries: bad number \"-1\", expected one from 0 to 1000"},
 	{ETCD, CRON "Schedule=@hourly\nRetryOn=1 256\n",

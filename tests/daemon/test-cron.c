@@ -290,6 +290,48 @@ static void each_probe_is_told_its_own_run(void **state)
 	stage_fini(&s);
 }
 
+static void a_probe_that_hangs_has_not_answered(void **state)
+{
+	struct stage s;
+	struct config_job *job = stage_init(&s);
+
+	probe_with(job);
+	job->probe_timeout_ns = S(3);
+	s.takes_ns = S(6);
+	lead_for(&s, 12);
+	stage_crash(&s);
+	s.takes_ns = S(3600);
+	stage_lead(&s);
+	stage_run(&s, S(2.5));
+	assert_string_equal(stage_records(&s), "10 begun");
+	stage_run(&s, S(1));
+	assert_string_equal(stage_records(&s), "10 lost hold");
+	assert_non_null(fake_etcd_get(s.etcd, PAUSE));
+	stage_fini(&s);
+}
+
+/* An end that was ordered answers nothing, however long it took before. */
+static void a_probe_cut_off_with_its_term_is_asked_again(void **state)
+{
+	struct stage s;
+	struct config_job *job = stage_init(&s);
+
+	probe_with(job);
+	job->probe_timeout_ns = S(3);
+	s.takes_ns = S(6);
+	lead_for(&s, 12);
+	stage_crash(&s);
+	stage_lead(&s);
+	stage_run(&s, S(2));
+	stage_lose(&s);
+	assert_string_equal(stage_records(&s), "10 begun");
+	s.takes_ns = S(2);
+	stage_lead(&s);
+	stage_run(&s, S(2.5));
+	assert_string_equal(stage_records(&s), "10 ok probe");
+	stage_fini(&s);
+}
+
 /* ---- time ------------------------------------------------------------------------------------ */
 
 static void jitter_is_stable(void **state)
@@ -364,6 +406,8 @@ int main(void)
 		cmocka_unit_test(failures_in_a_row_pause_the_job),
 		cmocka_unit_test(a_run_without_end_is_decided),
 		cmocka_unit_test(each_probe_is_told_its_own_run),
+		cmocka_unit_test(a_probe_that_hangs_has_not_answered),
+		cmocka_unit_test(a_probe_cut_off_with_its_term_is_asked_again),
 		cmocka_unit_test(jitter_is_stable),
 		cmocka_unit_test(a_clock_that_is_set_back_runs_nothing_twice),
 		cmocka_unit_test(nothing_starts_before_its_begin_is_acknowledged),

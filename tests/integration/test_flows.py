@@ -65,6 +65,17 @@ def test_once_with_other_content_is_refused(jobs, tmp_path):
     assert written(path) == ["one"]
 
 
+def test_a_probe_that_hangs_is_killed(jobs, tmp_path):
+    path = tmp_path / "ran"
+    jobs.job("first", Type="once", Shell="yes", Exec="echo >%s; exec sleep 1000" % path, OnInterrupt="probe",
+             Probe="trap '' TERM; while :; do sleep 1; done", ProbeTimeout="300ms")
+    jobs.start("a")
+    wait_for("the job", path.exists, 15)
+    kill_leader(jobs).start()
+    wait_for("hold", lambda: states(jobs.records("/onced/once/")) == {"first": "lost"}, 20)
+    assert log_has(jobs, "first: the probe takes longer than 0.3 s: killing it")
+
+
 # ---- steps
 
 def test_steps_go_on_after_the_last_completed_one(jobs, tmp_path):
