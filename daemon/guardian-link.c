@@ -9,9 +9,8 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
-
-enum { PACKETS_PER_PASS = 16 };
 
 static union {
 	uint32_t type;
@@ -164,14 +163,22 @@ static void dispatch(struct guardian *g, size_t size, const int fds[LINK_FDS_MAX
 			once_instant_now());
 }
 
+/* All that is there now, and no more than that: deadlines are judged next, with every proof that has come
+ * before, and an agent that goes on sending does not put that off. */
 void link_serve(struct guardian *g)
 {
-	for (int i = 0; i < PACKETS_PER_PASS && g->link_fd >= 0 && !g->owe_refused; i++) {
+	int waiting = 0;
+
+	if (g->owe_refused)
+		return;
+	(void)ioctl(g->link_fd, FIONREAD, &waiting);
+	do { /* at least once: the end of the link is no byte */
 		int fds[LINK_FDS_MAX];
 		ssize_t n = link_receive(g->link_fd, packet.bytes, sizeof(packet.bytes), fds);
 
 		if (n == -EAGAIN)
 			return;
+		waiting -= (int)n;
 		if (n <= 0)
 			end_agent(g, NULL);
 		else
@@ -179,7 +186,7 @@ void link_serve(struct guardian *g)
 		for (int k = 0; k < LINK_FDS_MAX; k++)
 			if (fds[k] >= 0)
 				(void)close(fds[k]);
-	}
+	} while (waiting > 0 && g->link_fd >= 0 && !g->owe_refused);
 }
 
 /* The agent is dead: of what it still had said, only that this was meant to be the end counts. */

@@ -62,6 +62,25 @@ static void test_stopped_agent_loses_its_job_in_time(struct world *w)
 	CHECK(fenced.margin_ns >= 0);
 }
 
+/* A guardian that was held up finds the proofs of many groups at once. */
+static void test_all_proofs_are_read_before_any_deadline_is_judged(struct world *w)
+{
+	enum { GROUPS = 150 };
+	pid_t job;
+
+	begin(w);
+	extend(w, GROUPS, 5, 4000, 100, 3500); /* SIGTERM after 400 ms, the fuse after 3 s */
+	job = launched(w, GROUPS, 5, 1, 0, "exec sleep 600");
+	(void)kill(w->guardian, SIGSTOP);
+	for (uint32_t i = 1; i < GROUPS; i++)
+		extend(w, i, 5, 30000, 100, 200);
+	extend(w, GROUPS, 5, 30000, 100, 200);
+	sleep_ms(700);
+	(void)kill(w->guardian, SIGCONT);
+	CHECK(!dies_within(job, 100));
+	CHECK(hears_nothing(w, 0));
+}
+
 static bool is_named(pid_t pid, const char *name)
 {
 	char path[64], text[64] = "";
@@ -561,6 +580,7 @@ static void test_idle_guardian_is_never_woken(struct world *w)
 static const struct test_case cases[] = {
 	CASE(dead_agent_takes_its_jobs_and_is_replaced, BOTH),
 	CASE(agents_that_die_early_come_back_slower, CGROUP),
+	CASE(all_proofs_are_read_before_any_deadline_is_judged, CGROUP),
 	CASE(stopped_agent_loses_its_job_in_time, BOTH),
 	CASE(killed_guardian_takes_agent_and_job_along, BOTH),
 	CASE(killed_keeper_is_replaced, CGROUP),
