@@ -216,7 +216,7 @@ static void on_welcome(struct agent *a, const struct link_welcome *w)
 	log_debug("welcome", "jobs are held by %s%s%s",
 		w->contain == LINK_CONTAIN_CGROUP ? "cgroup " : "subreaper", a->cgroup,
 		w->restarts ? ", after a crash of the agent" : "");
-	if (groups_start(&a->groups, (enum link_contain)w->contain, w->proven_empty) < 0) {
+	if (groups_start(&a->groups, &(struct state_owner){w->incarnation, w->proven}) < 0) {
 		end(a, EXIT_FAILURE);
 		return;
 	}

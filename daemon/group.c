@@ -200,7 +200,7 @@ static void on_state(void *userdata, enum once_elector_state state, const char *
 static void on_save(void *userdata, const void *data, size_t size)
 {
 	struct group *g = userdata;
-	int r = state_save(&g->state, g->groups->contain, data, size);
+	int r = state_save(&g->state, &g->groups->state_owner, data, size);
 
 	if (r < 0)
 		log_warning("state-file", "%s: %s: a restart will wait longer", g->state.path,
@@ -231,21 +231,18 @@ bool group_packet(struct group *g, const void *packet, uint32_t type)
 
 /* ---- start ---- */
 
-/* What an earlier process saved of its term, if its work is dead for certain. */
-static size_t recover(struct group *g, bool proven_empty, char recovered[STATE_DATA_MAX])
+/* What an earlier process saved of its term, if its work is dead for certain. Then it is saved as ours: the
+ * next guardian proves of this one alone what lives. */
+static size_t recover(struct group *g, bool fresh, char recovered[STATE_DATA_MAX])
 {
-	enum link_contain contain = LINK_CONTAIN_CGROUP;
-	size_t size = state_load(&g->state, recovered, &contain);
+	const struct state_owner *owner = &g->groups->state_owner;
+	size_t size = fresh ? state_load(&g->state, owner, recovered) : 0;
 
-	if (size == 0 || (proven_empty && contain == g->groups->contain))
-		return size;
-	/* A later proof would be of other work than that term's: forget the term. */
-	if (state_save(&g->state, g->groups->contain, NULL, 0) < 0)
-		g->state.path[0] = '\0';
-	return 0;
+	(void)state_save(&g->state, owner, recovered, size);
+	return size;
 }
 
-int group_start(struct group *g, bool proven_empty)
+int group_start(struct group *g, bool fresh)
 {
 	static const struct once_elector_callbacks callbacks = {
 		.on_lead = on_lead,
@@ -270,7 +267,7 @@ int group_start(struct group *g, bool proven_empty)
 	};
 	int r;
 
-	config.recovered_size = recover(g, proven_empty, recovered);
+	config.recovered_size = recover(g, fresh, recovered);
 	config.recovered_empty = config.recovered_size != 0;
 	g->why = "elected";
 	r = g->groups->node

@@ -40,8 +40,9 @@ struct group *group_free(struct group *group);
 
 /* What operators ask is heard from now on. Negative errno. */
 int group_connect(struct group *group);
-/* Its elector, on the groups' node if they have one. Negative errno: it was logged. */
-int group_start(struct group *group, bool proven_empty);
+/* Its elector, on the groups' node if they have one. fresh: this agent has not run its jobs before, so that
+ * a term of an earlier one may be given away. Negative errno: it was logged. */
+int group_start(struct group *group, bool fresh);
 /* LINK_STARTED, LINK_REFUSED, LINK_ENDED, LINK_EMPTY. False: not about its jobs. */
 bool group_packet(struct group *group, const void *packet, uint32_t type);
 /* The latest proof, to the guardian. */

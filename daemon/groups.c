@@ -244,13 +244,13 @@ void groups_fini(struct groups *gs)
 	gs->timer = NULL;
 }
 
-int groups_start(struct groups *gs, enum link_contain contain, bool proven_empty)
+int groups_start(struct groups *gs, const struct state_owner *state_owner)
 {
 	int r = gs->first->next ? node_start(gs) : 0;
 
-	gs->contain = contain;
+	gs->state_owner = *state_owner;
 	for (struct group *g = gs->first; g && r == 0; g = g->next)
-		r = group_start(g, proven_empty);
+		r = group_start(g, true);
 	gs->started = r == 0;
 	return r;
 }

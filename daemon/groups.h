@@ -33,7 +33,7 @@ struct groups {
 	struct once_client *client; /* from groups_connect() on */
 	struct window *window; /* of the default group, and of all jobs */
 	const char *runtime_dir, *instance;
-	enum link_contain contain; /* from groups_start() on */
+	struct state_owner state_owner; /* from groups_start() on */
 	struct once_node *node;	   /* owned; NULL: only the default group */
 	struct feed feed;
 	struct group *first; /* owned: the default one, then the others */
@@ -54,8 +54,8 @@ int groups_init(struct groups *groups, struct config *config, const struct group
 int groups_connect(struct groups *groups, struct once_client *client);
 void groups_fini(struct groups *groups);
 
-/* Campaign. proven_empty: as WELCOME says. Negative errno: it was logged. */
-int groups_start(struct groups *groups, enum link_contain contain, bool proven_empty);
+/* Campaign. Negative errno: it was logged. */
+int groups_start(struct groups *groups, const struct state_owner *state_owner);
 /* End them in order; ended() follows. False: there is nothing to end. */
 bool groups_stop(struct groups *groups);
 /* LINK_STARTED, LINK_REFUSED, LINK_ENDED, LINK_EMPTY. */

@@ -14,12 +14,6 @@
 
 enum { SIGNALS = 4 };
 
-/* What the lock file says. Of an incarnation that ended with every tree proven empty: */
-#define GUARDIAN_LAST_WORD "empty\n"
-/* Of one whose agent led: in which cgroup it held the work. A cgroup that is not there any more had
- * nothing in it; a service manager removes that of a unit it has killed. */
-#define GUARDIAN_HELD_WORD "held %s\n"
-
 struct guardian {
 	int (*agent_main)(int link_fd, const struct link_page *page, void *arg);
 	void *arg;
@@ -39,8 +33,8 @@ struct guardian {
 	int64_t agent_started_ns, agent_retry_ns;
 
 	char instance[LINK_NAME_MAX];
-	bool emptied; /* of the predecessor nothing is left, for certain */
-	bool led;     /* an agent of this guardian had a term of its own */
+	uint64_t incarnation, proven; /* as in WELCOME */
+	bool led; /* an agent of this guardian had a term of its own */
 
 	bool quitting, done;
 	int code;

@@ -37,8 +37,6 @@ static void end_agent(struct guardian *g, const char *why)
 static void on_hello(struct guardian *g)
 {
 	struct link_welcome *welcome = &g->welcome;
-	bool later = g->tree.ops;
-
 	memset(welcome, 0, sizeof(*welcome));
 	welcome->type = LINK_WELCOME;
 	welcome->error = lock_open_instance(g, &packet.hello);
@@ -48,9 +46,8 @@ static void on_hello(struct guardian *g)
 	if (welcome->error < 0)
 		return;
 	welcome->contain = g->tree.contain;
-	/* A later agent is forked only when every tree of the former was proven empty. An agent that
-	 * never led may have died before it forgot a term of which there is no proof. */
-	welcome->proven_empty = g->emptied || (later && g->led);
+	welcome->incarnation = g->incarnation;
+	welcome->proven = g->proven;
 	memcpy(welcome->cgroup, g->tree.leaf, sizeof(welcome->cgroup));
 	g->agent_welcomed = g->ever_welcomed = true;
 }

@@ -1,14 +1,19 @@
 /* The instance's lock, and what its file says of the incarnation before. See guardian-internal.h.
  *
- * Happy path: take the lock, open the tree, compare what the file says with where the tree is; before
- * the first work say where that will be; at the end say that all was seen empty. Failures: whatever
- * cannot be read or written is no proof, and the next leader waits. */
+ * Happy path: take the lock, open the tree, compare what the file says with where the tree is; then it
+ * speaks of this incarnation:
+ *	"empty N"	nothing of it lives: at the start, and at an end with every tree proven empty
+ *	"held N PLACE"	before its first work, which will be in that cgroup. One that is not there any more
+ *			had nothing in it; a service manager removes that of a unit it has killed
+ *	nothing		the same, without a cgroup
+ * Failures: whatever cannot be read or written is no proof, and the next leader waits. */
 #include "guardian-internal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 static bool name_is_sane(const char *name)
@@ -39,35 +44,41 @@ static int take_lock(struct guardian *g, const struct link_hello *hello)
 	return r;
 }
 
-static void held_word(const struct guardian *g, char *out, size_t size)
-{
-	out[0] = '\0';
-	if (g->tree.contain == LINK_CONTAIN_CGROUP && g->tree.place[0])
-		(void)snprintf(out, size, GUARDIAN_HELD_WORD, g->tree.place);
-}
-
-/* The tree is open, so that what had been in the same cgroup is dead. */
-static bool file_proves(const struct guardian *g)
-{
-	char said[TREE_PLACE_MAX + 8], held[TREE_PLACE_MAX + 8];
-	ssize_t n = g->lock_fd >= 0 ? pread(g->lock_fd, said, sizeof(said) - 1, 0) : 0;
-
-	if (n <= 0)
-		return false;
-	said[n] = '\0';
-	held_word(g, held, sizeof(held));
-	return !strcmp(said, GUARDIAN_LAST_WORD) || (held[0] && !strcmp(said, held));
-}
-
 static void say(struct guardian *g, const char *word)
 {
 	if (g->lock_fd >= 0 && ftruncate(g->lock_fd, 0) == 0)
 		(void)!pwrite(g->lock_fd, word, strlen(word), 0);
 }
 
+static void say_empty(struct guardian *g)
+{
+	char word[64];
+
+	(void)snprintf(word, sizeof(word), "empty %016llx\n", (unsigned long long)g->incarnation);
+	say(g, word);
+}
+
+/* The incarnation that the file speaks of, if that is dead; else 0. The tree is open: what had been in the same
+ * cgroup is dead. */
+static uint64_t read_proven(const struct guardian *g)
+{
+	char said[TREE_PLACE_MAX + 64], place[TREE_PLACE_MAX + 8];
+	ssize_t n = g->lock_fd >= 0 ? pread(g->lock_fd, said, sizeof(said) - 1, 0) : 0;
+	unsigned long long incarnation = 0;
+	int end = 0;
+
+	said[n > 0 ? n : 0] = '\0';
+	if (sscanf(said, "empty %16llx%n", &incarnation, &end) == 1 && !strcmp(said + end, "\n"))
+		return incarnation;
+	(void)snprintf(place, sizeof(place), " %s\n", g->tree.place);
+	if (g->tree.contain == LINK_CONTAIN_CGROUP && g->tree.place[0] &&
+		sscanf(said, "held %16llx%n", &incarnation, &end) == 1 && !strcmp(said + end, place))
+		return incarnation;
+	return 0;
+}
+
 int lock_open_instance(struct guardian *g, const struct link_hello *hello)
 {
-	bool leaf_emptied = false;
 	int r;
 
 	if (!memchr(hello->instance, 0, sizeof(hello->instance)) ||
@@ -77,31 +88,33 @@ int lock_open_instance(struct guardian *g, const struct link_hello *hello)
 	if (g->tree.ops) /* a later agent of this guardian */
 		return strcmp(g->instance, hello->instance) ? -EINVAL : 0;
 	r = take_lock(g, hello);
+	if (r == 0 && getrandom(&g->incarnation, sizeof(g->incarnation), 0) != sizeof(g->incarnation))
+		r = -EIO;
 	if (r == 0)
-		r = tree_open(&g->tree, hello->instance, &leaf_emptied);
+		r = tree_open(&g->tree, hello->instance);
 	if (r < 0)
 		return r;
 	memcpy(g->instance, hello->instance, sizeof(g->instance));
-	g->emptied = leaf_emptied || file_proves(g);
-	/* The next start would take our word for what it knows of others. */
-	if (!g->emptied)
-		say(g, "");
+	g->proven = read_proven(g);
+	say_empty(g);
 	return 0;
 }
 
 void lock_before_work(struct guardian *g)
 {
-	char held[TREE_PLACE_MAX + 8];
+	char held[TREE_PLACE_MAX + 64] = "";
 
 	if (g->led)
 		return;
 	g->led = true;
-	held_word(g, held, sizeof(held));
+	if (g->tree.contain == LINK_CONTAIN_CGROUP && g->tree.place[0])
+		(void)snprintf(held, sizeof(held), "held %016llx %s\n",
+			(unsigned long long)g->incarnation, g->tree.place);
 	say(g, held);
 }
 
 void lock_last_word(struct guardian *g)
 {
 	if (g->tree.ops && !g->runs.live)
-		say(g, GUARDIAN_LAST_WORD);
+		say_empty(g);
 }

@@ -141,11 +141,12 @@ struct link_welcome {
 	int32_t error;	   /* 0, or -EBUSY: another daemon of this instance runs; else -errno */
 	uint32_t contain;  /* enum link_contain: how trees are held now */
 	uint32_t restarts; /* agents that died before this one in this guardian's life */
-	bool proven_empty; /* nothing of an earlier incarnation on this boot is alive, for certain:
-			      either this guardian saw its trees empty, or the earlier guardian did in its
-			      end (the lock file says so), or it held them in the cgroup leaf that was
-			      just emptied, or that is not there any more. Whether it did hold them there,
-			      the state file knows. */
+	uint64_t incarnation; /* of this guardian, never used twice. An agent after the first is forked when
+				 nothing of this incarnation lives. */
+	uint64_t proven; /* the incarnation before, if nothing of that is alive, for certain: it saw its
+			    trees empty in its end, or never had any (the lock file says so), or held
+			    them in the cgroup leaf that is empty now, or not there any more. 0: not
+			    certain, or there was none */
 	int64_t watchdog_ns; /* the service manager's, as it was at the start. 0: none */
 	char cgroup[LINK_PATH_MAX]; /* the leaf under which runs live; empty without one */
 };

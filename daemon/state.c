@@ -1,4 +1,4 @@
-/* The state file. "onced-state 1 BOOT-ID cgroup|subreaper\nDATA\n" */
+/* The state file. "onced-state 2 BOOT-ID INCARNATION\nDATA\n" */
 #include "daemon/state.h"
 
 #include <errno.h>
@@ -6,11 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-static const char *contain_name(enum link_contain contain)
-{
-	return contain == LINK_CONTAIN_CGROUP ? "cgroup" : "subreaper";
-}
 
 static ssize_t read_file(const char *path, char *out, size_t size)
 {
@@ -37,30 +32,35 @@ void state_init(
 			instance, group ? "~" : "", group ? group : "");
 }
 
-size_t state_load(const struct state *state, char data[STATE_DATA_MAX], enum link_contain *ret_contain)
+static int head_line(const struct state *state, uint64_t incarnation, char *out, size_t size)
 {
+	return snprintf(out, size, "onced-state 2 %s %016llx\n", state->boot_id,
+		(unsigned long long)incarnation);
+}
+
+size_t state_load(const struct state *state, const struct state_owner *owner, char data[STATE_DATA_MAX])
+{
+	const uint64_t trusted[] = {owner->own, owner->proven};
 	char text[STATE_DATA_MAX + 128], head[128], *line;
 	size_t n;
 
 	if (state->path[0] == '\0' || read_file(state->path, text, sizeof(text)) <= 0)
 		return 0;
-	for (enum link_contain c = LINK_CONTAIN_CGROUP; c <= LINK_CONTAIN_SUBREAPER; c++) {
-		n = (size_t)snprintf(head, sizeof(head), "onced-state 1 %s %s\n", state->boot_id,
-			contain_name(c));
-		if (strncmp(text, head, n) != 0)
+	for (size_t i = 0; i < sizeof(trusted) / sizeof(trusted[0]); i++) {
+		n = (size_t)head_line(state, trusted[i], head, sizeof(head));
+		if (trusted[i] == 0 || strncmp(text, head, n) != 0)
 			continue;
 		line = strchr(text + n, '\n');
 		if (!line || (size_t)(line - text) - n >= STATE_DATA_MAX)
 			return 0;
 		memcpy(data, text + n, (size_t)(line - text) - n);
 		data[(size_t)(line - text) - n] = '\0';
-		*ret_contain = c;
 		return (size_t)(line - text) - n;
 	}
 	return 0;
 }
 
-int state_save(const struct state *state, enum link_contain contain, const void *data, size_t size)
+int state_save(const struct state *state, const struct state_owner *owner, const void *data, size_t size)
 {
 	char text[STATE_DATA_MAX + 128], temporary[sizeof(state->path) + 8];
 	int fd, n, r = 0;
@@ -73,8 +73,8 @@ int state_save(const struct state *state, enum link_contain contain, const void 
 		return -E2BIG;
 	if (memchr(data, '\n', size) || memchr(data, '\0', size))
 		return -EINVAL;
-	n = snprintf(text, sizeof(text), "onced-state 1 %s %s\n%.*s\n", state->boot_id,
-		contain_name(contain), (int)size, (const char *)data);
+	n = head_line(state, owner->own, text, sizeof(text));
+	n += snprintf(text + n, sizeof(text) - (size_t)n, "%.*s\n", (int)size, (const char *)data);
 	(void)snprintf(temporary, sizeof(temporary), "%s.new", state->path);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)

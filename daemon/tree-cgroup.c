@@ -223,11 +223,10 @@ int tree_cgroup_empty(int dir_fd)
 }
 
 /* What a dead predecessor left: kill it, wait, remove it. The lock says the predecessor is dead. */
-static int empty_leftover(int parent_fd, const char *name, bool *ret_existed)
+static int empty_leftover(int parent_fd, const char *name)
 {
 	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 
-	*ret_existed = false;
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
 	r = lock_leaf(fd);
@@ -238,7 +237,6 @@ static int empty_leftover(int parent_fd, const char *name, bool *ret_existed)
 		r = remove_cgroup(parent_fd, name, REMOVE_DEPTH_MAX);
 	if (r == -EBUSY)
 		r = 0; /* empty cgroups too deep to remove; -EBUSY means the lock */
-	*ret_existed = r == 0;
 	return r;
 }
 
@@ -349,7 +347,7 @@ static int try_birth(struct tree *tree)
 	return r;
 }
 
-int tree_cgroup_open(struct tree *tree, const char *instance, bool *ret_emptied)
+int tree_cgroup_open(struct tree *tree, const char *instance)
 {
 	int parent_fd, r;
 
@@ -363,7 +361,7 @@ int tree_cgroup_open(struct tree *tree, const char *instance, bool *ret_emptied)
 	parent_fd = open(tree->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (parent_fd < 0)
 		return -errno;
-	r = empty_leftover(parent_fd, tree->leaf_name, ret_emptied);
+	r = empty_leftover(parent_fd, tree->leaf_name);
 	if (r == 0 && mkdirat(parent_fd, tree->leaf_name, 0755) < 0 && errno != EEXIST)
 		r = -errno;
 	(void)close(parent_fd);

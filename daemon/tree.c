@@ -3,13 +3,12 @@
 #include <errno.h>
 #include <signal.h>
 
-int tree_open(struct tree *tree, const char *instance, bool *ret_emptied)
+int tree_open(struct tree *tree, const char *instance)
 {
 	int r = -EOPNOTSUPP;
 
-	*ret_emptied = false;
 	if (tree->force != LINK_CONTAIN_SUBREAPER)
-		r = tree_cgroup_open(tree, instance, ret_emptied);
+		r = tree_cgroup_open(tree, instance);
 	/* A predecessor or something of it lives in the leaf: another backend would not change that. */
 	if (r == 0 || r == -ETIMEDOUT || r == -EBUSY || tree->force == LINK_CONTAIN_CGROUP)
 		return r;

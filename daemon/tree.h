@@ -57,9 +57,8 @@ struct tree_ops {
 };
 
 /* Chooses a backend and empties what a dead predecessor of the instance
- * left in its leaf, waiting up to 5 s for that. *ret_emptied: there was such a leaf, and it is
- * empty for certain. -ETIMEDOUT when it did not become empty, else the backend's -errno. */
-int tree_open(struct tree *tree, const char *instance, bool *ret_emptied);
+ * left in its leaf, waiting up to 5 s for that. -ETIMEDOUT when it did not become empty, else the backend's -errno. */
+int tree_open(struct tree *tree, const char *instance);
 
 /* Removes the leaf when nothing is in it. */
 void tree_close(struct tree *tree);
@@ -84,7 +83,7 @@ void tree_sweep(struct tree *tree);
 int tree_cgroup_empty(int dir_fd);
 
 /* ---- the backends ---- */
-int tree_cgroup_open(struct tree *tree, const char *instance, bool *ret_emptied);
+int tree_cgroup_open(struct tree *tree, const char *instance);
 void tree_cgroup_close(struct tree *tree);
 int tree_subreaper_open(struct tree *tree);
 

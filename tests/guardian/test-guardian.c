@@ -9,9 +9,11 @@
 static void test_dead_agent_takes_its_jobs_and_is_replaced(struct world *w)
 {
 	struct link_welcome welcome;
+	uint64_t incarnation;
 	pid_t job, pids[3];
 
-	begin(w);
+	world_start(w);
+	incarnation = hello(w).incarnation;
 	extend(w, 0, 5, 30000, 5000, 200);
 	job = launched(w, 0, 5, 1, 0, ESCAPEES IGNORE_TERM);
 	read_pids(w, "pids", pids, 3);
@@ -21,7 +23,8 @@ static void test_dead_agent_takes_its_jobs_and_is_replaced(struct world *w)
 	for (int i = 0; i < 3; i++)
 		CHECK(is_dead(pids[i]));
 	welcome = hello(w);
-	CHECK(welcome.error == 0 && welcome.restarts == 1 && welcome.proven_empty);
+	CHECK(welcome.error == 0 && welcome.restarts == 1);
+	CHECK(welcome.incarnation == incarnation);
 	CHECK(hears_nothing(w, 100)); /* of the former agent's runs */
 	launch(w, 0, 5, 2, 0, "exit 0");
 	CHECK(hear_refused(w, 2, "deadline") == -ESTALE);
@@ -279,106 +282,137 @@ static void test_second_daemon_of_an_instance_is_told_so(struct world *w)
 	CHECK(hello(&other).error == 0);
 }
 
-static void test_leftovers_of_a_killed_guardian_are_emptied(struct world *w)
+/* Starts one that must have, or have not, a proof of the incarnation before: its own. */
+static uint64_t begin_after(struct world *w, uint64_t proven)
 {
 	struct link_welcome welcome;
-	pid_t pids[3], keeper;
 
-	begin(w);
+	world_start(w);
+	welcome = hello(w);
+	CHECK(welcome.error == 0 && welcome.restarts == 0);
+	CHECK(welcome.incarnation != 0 && welcome.incarnation != proven);
+	CHECK(welcome.proven == proven);
+	return welcome.incarnation;
+}
+
+static void lead_and_run(struct world *w)
+{
+	extend(w, 0, 5, 30000, 200, 400);
+	(void)launched(w, 0, 5, 1, 0, "sleep 600");
+}
+
+static void kill_guardian(struct world *w)
+{
+	(void)kill(w->guardian, SIGKILL);
+	CHECK(guardian_end(w) == 128 + SIGKILL);
+}
+
+static void test_leftovers_of_a_killed_guardian_are_emptied(struct world *w)
+{
+	pid_t pids[3], keeper;
+	uint64_t first = begin_after(w, 0);
+
 	extend(w, 0, 5, 30000, 200, 400);
 	(void)launched(w, 0, 5, 1, 0, ESCAPEES IGNORE_TERM);
 	read_pids(w, "pids", pids, 3);
 	keeper = keeper_of(w);
 	(void)kill(w->guardian, SIGSTOP); /* it cannot replace the keeper */
 	(void)kill(keeper, SIGKILL);
-	(void)kill(w->guardian, SIGKILL);
-	CHECK(guardian_end(w) == 128 + SIGKILL);
+	kill_guardian(w);
 	CHECK(!is_dead(pids[0]));
-	world_start(w);
-	welcome = hello(w);
-	CHECK(welcome.error == 0 && welcome.restarts == 0);
-	CHECK(welcome.proven_empty);
+	(void)begin_after(w, first);
 	for (int i = 0; i < 3; i++)
 		CHECK(is_dead(pids[i]));
 }
 
 static void test_no_proof_of_a_killed_guardian_without_cgroup(struct world *w)
 {
-	begin(w);
-	(void)kill(w->guardian, SIGKILL);
-	CHECK(guardian_end(w) == 128 + SIGKILL);
-	world_start(w);
-	CHECK(!hello(w).proven_empty);
+	uint64_t idle = begin_after(w, 0);
+
+	kill_guardian(w);
+	(void)begin_after(w, idle); /* that one had never begun any work */
+	lead_and_run(w);
+	kill_guardian(w);
+	(void)begin_after(w, 0);
 }
 
 /* As a service manager does it: what is left of a unit is killed, then its cgroups are removed. */
 static void test_removed_leaf_of_a_killed_guardian_is_proof(struct world *w)
 {
-	struct link_welcome welcome;
+	uint64_t first = begin_after(w, 0);
 
-	begin(w);
-	extend(w, 0, 5, 30000, 200, 400);
-	(void)launched(w, 0, 5, 1, 0, "sleep 600");
-	(void)kill(w->guardian, SIGKILL);
-	CHECK(guardian_end(w) == 128 + SIGKILL);
+	lead_and_run(w);
+	kill_guardian(w);
 	CHECK(world_remove_leaf(w, 3000));
-	world_start(w);
-	welcome = hello(w);
-	CHECK(welcome.error == 0 && welcome.proven_empty);
+	(void)begin_after(w, first);
 }
 
 static void test_leaf_elsewhere_is_no_proof(struct world *w)
 {
 	char path[128];
+	uint64_t first = begin_after(w, 0);
 	FILE *lock;
 
-	begin(w);
-	extend(w, 0, 5, 30000, 200, 400);
-	(void)launched(w, 0, 5, 1, 0, "sleep 600");
-	(void)kill(w->guardian, SIGKILL);
-	CHECK(guardian_end(w) == 128 + SIGKILL);
+	lead_and_run(w);
+	kill_guardian(w);
 	CHECK(world_remove_leaf(w, 3000));
 	(void)snprintf(path, sizeof(path), "%s/%s.lock", w->dir, w->instance);
 	lock = fopen(path, "re+");
-	CHECK(lock && fputs("held 7", lock) >= 0 && fclose(lock) == 0); /* another namespace */
-	world_start(w);
-	CHECK(!hello(w).proven_empty);
+	CHECK(lock && fprintf(lock, "held %016llx 7", (unsigned long long)first) > 0 &&
+		fclose(lock) == 0); /* another namespace */
+	(void)begin_after(w, 0);
 }
 
-/* It may have died before it forgot the term that is in the state file. */
-static void test_dead_agent_that_never_led_proves_nothing(struct world *w)
+static void test_a_word_that_is_not_whole_is_no_proof(struct world *w)
 {
-	begin(w);
-	(void)kill(w->agent, SIGKILL);
-	wait_born(w);
-	CHECK(!hello(w).proven_empty);
-	extend(w, 0, 5, 30000, 200, 400);
-	(void)launched(w, 0, 5, 1, 0, "sleep 600");
-	(void)kill(w->agent, SIGKILL);
-	wait_born(w);
-	CHECK(hello(w).proven_empty);
+	static const char *const words[] = {"", "empty\n", "empty 00000000000000ab", "empty \n", "held 00000000000000ab\n",
+		"empty 00000000000000ab \n", "empty 00000000000000abc\n", "\nempty 00000000000000ab\n"};
+	char path[128];
+	FILE *lock;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s.lock", w->dir, w->instance);
+		lock = fopen(path, "we");
+		CHECK(lock && fputs(words[i], lock) >= 0 && fclose(lock) == 0);
+		(void)begin_after(w, 0);
+		quit(w, 0);
+		CHECK(guardian_end(w) == 0);
+	}
+	lock = fopen(path, "we");
+	CHECK(lock && fputs("empty 00000000000000ab\n", lock) >= 0 && fclose(lock) == 0);
+	(void)begin_after(w, 0xab);
 }
 
 static void test_clean_end_is_proof_for_the_next(struct world *w)
 {
-	begin(w);
-	extend(w, 0, 5, 30000, 200, 400);
-	(void)launched(w, 0, 5, 1, 0, "sleep 600");
+	uint64_t before = begin_after(w, 0);
+
+	lead_and_run(w);
 	quit(w, 0);
 	CHECK(guardian_end(w) == 0);
-	world_start(w);
-	CHECK(hello(w).proven_empty);
+	before = begin_after(w, before);
 	quit(w, 0);
 	CHECK(guardian_end(w) == 0);
-	world_start(w);
-	CHECK(hello(w).proven_empty);
-	extend(w, 0, 5, 30000, 200, 400);
-	(void)launched(w, 0, 5, 1, 0, "sleep 600");
-	(void)kill(w->guardian, SIGKILL); /* not proof: that one said nothing in the end */
-	CHECK(guardian_end(w) == 128 + SIGKILL);
+	(void)begin_after(w, before);
+	lead_and_run(w);
+	kill_guardian(w); /* not proof: that one said nothing in the end */
 	w->contain = LINK_CONTAIN_SUBREAPER;
-	world_start(w);
-	CHECK(!hello(w).proven_empty);
+	(void)begin_after(w, 0);
+}
+
+/* A group that was not there in the second incarnation has a state file of the first: of that nobody knows
+ * anything, however orderly the second ended. */
+static void test_a_proof_is_of_one_incarnation(struct world *w)
+{
+	uint64_t first = begin_after(w, 0), second;
+
+	lead_and_run(w);
+	kill_guardian(w);
+	second = begin_after(w, 0);
+	CHECK(second != first);
+	quit(w, 0);
+	CHECK(guardian_end(w) == 0);
+	(void)begin_after(w, second);
 }
 
 static void test_first_start_claims_no_proof(struct world *w)
@@ -387,7 +421,7 @@ static void test_first_start_claims_no_proof(struct world *w)
 
 	world_start(w);
 	welcome = hello(w);
-	CHECK(welcome.error == 0 && !welcome.proven_empty && welcome.restarts == 0);
+	CHECK(welcome.error == 0 && welcome.proven == 0 && welcome.restarts == 0);
 	CHECK(welcome.contain == w->contain);
 	CHECK((welcome.cgroup[0] != 0) == (w->contain == LINK_CONTAIN_CGROUP));
 }
@@ -594,7 +628,8 @@ static const struct test_case cases[] = {
 	CASE(leftovers_of_a_killed_guardian_are_emptied, CGROUP),
 	CASE(removed_leaf_of_a_killed_guardian_is_proof, CGROUP),
 	CASE(leaf_elsewhere_is_no_proof, CGROUP),
-	CASE(dead_agent_that_never_led_proves_nothing, BOTH),
+	CASE(a_word_that_is_not_whole_is_no_proof, CGROUP),
+	CASE(a_proof_is_of_one_incarnation, SUBREAPER),
 	CASE(no_proof_of_a_killed_guardian_without_cgroup, SUBREAPER),
 	CASE(clean_end_is_proof_for_the_next, BOTH),
 	CASE(first_start_claims_no_proof, BOTH),

@@ -100,4 +100,4 @@ mount -t tmpfs none /mnt 2>/dev/null || echo no mount
 """)
     assert said.split("\n")[:4] == ["onced", "wrote", "not there", "no mount"], said
     assert unit.show("StatusText").startswith("Leading"), units.box.journal("-u", unit.unit)
-    assert "cgroup" in units.box.run("sh", "-c", "cat /run/onced/*.state"), "held by cgroups"
+    assert "held" in units.box.run("sh", "-c", "cat /run/onced/*.lock"), "held by cgroups"
