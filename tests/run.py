@@ -168,9 +168,9 @@ class Runner:
         self.meson_test(self.options.build, "", True, multiplier=8)
 
     def stage_warnings(self):
-        for compiler in ("gcc", "clang"):
+        for compiler, fuzz in (("gcc", "disabled"), ("clang", "enabled")):
             directory = "build-" + compiler
-            ok = self.setup(directory, "-Dwerror=true", compiler=compiler)
+            ok = self.setup(directory, "-Dwerror=true", "-Dfuzz=" + fuzz, compiler=compiler)
             self.counts.add("build", ok, not ok,
                             note=None if ok else "%s: not free of warnings" % compiler)
 
