@@ -131,13 +131,11 @@ static void on_all_stopped(void *userdata)
 		end(a, EXIT_TERM_LOST);
 }
 
-static int64_t leader_seen(void *userdata, struct once_instant *ret_beat_seen)
+static void on_refresh(void *userdata)
 {
 	struct agent *a = userdata;
-	struct once_elector *elector = a->groups.first ? a->groups.first->elector : NULL;
 
-	*ret_beat_seen = elector ? once_elector_beat_seen(elector) : (struct once_instant){0};
-	return elector ? once_elector_leader_token(elector) : 0;
+	groups_refresh(&a->groups);
 }
 
 static void on_state(void *userdata)
@@ -334,14 +332,13 @@ static void on_signal(struct agent *a, const struct link_signal *s)
 
 static void on_fenced(struct agent *a, const struct link_fenced *fenced)
 {
-	const char *name = groups_name(&a->groups, fenced->group);
+	const struct group *group = groups_of(&a->groups, fenced->group);
 
-	(void)log_field("ONCED_GROUP", name);
+	(void)log_field("ONCED_GROUP", group ? group->name : "");
 	log_warning("fenced", "the guardian stopped the jobs of token %lld, %.3f s before the deadline",
 		(long long)fenced->token, (double)fenced->margin_ns / 1e9);
 	(void)log_field("ONCED_GROUP", a->config.group);
-	if (fenced->group == 0)
-		window_fenced(&a->window);
+	window_fenced(&a->window, group ? group->shown : NULL);
 }
 
 static void on_packet(void *userdata, const void *packet)
@@ -454,9 +451,11 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 	r = groups_connect(&a->groups, a->client);
 	if (r == 0)
 		r = window_init(&a->window, &a->config, a->client, a->loop,
-			&(struct window_owner){a, leader_seen});
-	if (r == 0)
-		show_jobs(a);
+			&(struct window_owner){a, on_refresh});
+	if (r < 0)
+		return r;
+	groups_show(&a->groups);
+	show_jobs(a);
 	return r;
 }
 

@@ -157,8 +157,8 @@ static void histogram(struct writer *w, const struct label *label, const struct 
 /* ---- groups ---------------------------------------------------------------------------------- */
 
 #define EACH_GROUP(w, g)                                                                           \
-	for (struct facts_group *g = (w)->facts->groups;                                           \
-		g < (w)->facts->groups + (w)->facts->n_groups; g++)
+	for (struct facts_group **at = (w)->facts->groups, *g;                                     \
+		at < (w)->facts->groups + (w)->facts->n_groups && (g = *at); at++)
 
 static void group_now(struct writer *w)
 {
@@ -232,7 +232,9 @@ static void jobs_now(struct writer *w)
 
 	family(w, "onced_job", "info", NULL, "The jobs that this node is configured to run.");
 	EACH_JOB(w, j)
-	number(w, (struct label[]){{"job_name", j->name}, {"type", type_name(j->type)}}, 2, 1);
+	number(w, (struct label[]){{"job_name", j->name}, {"type", type_name(j->type)},
+				     {"group", j->group}},
+			3, 1);
 	family(w, "onced_job_running", "gauge", NULL,
 		"1 while a run of the job lives on this node.");
 	EACH_JOB(w, j)

@@ -84,6 +84,7 @@ static void put_group(
 	jout_text(out, "value", g->leader[0] ? g->leader : NULL);
 	jout_i64(out, "token", g->leader_token);
 	jout_moment(out, "since", known ? latest->since_ms : 0);
+	jout_moment(out, "changed", g->changed_ms);
 	jout_text(out, "state", facts_state_name(g->state));
 	term_times(out, f, g, now);
 	jout_text(out, "remark", remark_of(f, g));
@@ -98,7 +99,7 @@ static int64_t groups_led(const struct facts *f, const char *node)
 	int64_t n = 0;
 
 	for (size_t i = 0; i < f->n_groups; i++) {
-		const struct facts_group *g = &f->groups[i];
+		const struct facts_group *g = f->groups[i];
 		bool known = g->n_terms > 0 && g->terms[0].token == g->leader_token;
 
 		n += g->leader_token != 0 &&
@@ -136,6 +137,7 @@ static void put_job(struct buf *out, const struct facts_job *job, int64_t now_ms
 	jout_open(out, NULL, '{');
 	jout_text(out, "job", job->name);
 	jout_text(out, "type", types[job->type]);
+	jout_text(out, "group", job->group);
 	text_if(out, "description", job->description);
 	jout_moment(out, "next", facts_next_ms(job, now_ms));
 	jout_text(out, "schedule", job->schedule);
@@ -165,7 +167,7 @@ void facts_status(struct facts *f, struct buf *out, struct once_instant now)
 	jout_bool(out, "etcd_answers", f->etcd_heard && !f->etcd_silent);
 	jout_open(out, "groups", '[');
 	for (size_t i = 0; i < f->n_groups; i++)
-		put_group(out, f, &f->groups[i], now);
+		put_group(out, f, f->groups[i], now);
 	jout_close(out, ']');
 	jout_moment(out, "looked", f->looked_ms);
 	jout_open(out, "nodes", '[');
@@ -189,7 +191,7 @@ void facts_status(struct facts *f, struct buf *out, struct once_instant now)
 
 void facts_pulse(struct facts *f, struct buf *out, struct once_instant now)
 {
-	const struct facts_group *g = &f->groups[0];
+	const struct facts_group *g = f->groups[0];
 
 	jout_open(out, NULL, '{');
 	jout_i64(out, "change", (int64_t)f->version);

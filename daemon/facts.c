@@ -52,11 +52,13 @@ static void job_fini(struct facts_job *job)
 	job->calendar = calendar_free(job->calendar);
 }
 
-static int job_init(struct facts_job *job, const struct config_job *from)
+static int job_init(struct facts *f, struct facts_job *job, const struct config_job *from)
 {
 	const char *zone = from->time_zone ? from->time_zone : "UTC";
 
 	(void)snprintf(job->name, sizeof(job->name), "%s", from->name);
+	(void)snprintf(job->group, sizeof(job->group), "%s",
+		from->group ? from->group : f->groups[0]->name);
 	job->type = from->type;
 	job->output_tail = from->output_tail;
 	job->description = strdup(from->description);
@@ -95,7 +97,7 @@ int facts_reload(struct facts *f, const struct config *config)
 	int r = jobs ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < config->n_jobs; i++) {
-		r = job_init(&jobs[n++], &config->jobs[i]);
+		r = job_init(f, &jobs[n++], &config->jobs[i]);
 		old = facts_job(f, config->jobs[i].name);
 		if (old)
 			job_inherit(&jobs[n - 1], old);
@@ -131,14 +133,8 @@ int facts_init(struct facts *f, const struct config *config)
 	f->version = 1;
 	f->lines = calloc(FACTS_LINES_MAX, sizeof(*f->lines));
 	f->nodes = calloc(FACTS_NODES_MAX, sizeof(*f->nodes));
-	f->groups = calloc(1, sizeof(*f->groups));
-	if (!f->lines || !f->nodes || !f->groups) {
-		facts_fini(f);
-		return -ENOMEM;
-	}
-	f->n_groups = 1;
-	(void)snprintf(f->groups[0].name, sizeof(f->groups[0].name), "%s", config->group);
-	if (facts_reload(f, config) < 0) {
+	if (!f->lines || !f->nodes || !facts_group_add(f, config->group) ||
+		facts_reload(f, config) < 0) {
 		facts_fini(f);
 		return -ENOMEM;
 	}
@@ -150,18 +146,10 @@ void facts_fini(struct facts *f)
 	for (size_t i = 0; i < f->n_jobs; i++)
 		job_fini(&f->jobs[i]);
 	free(f->jobs);
-	free(f->groups);
+	facts_groups_fini(f);
 	free(f->nodes);
 	free(f->lines);
 	memset(f, 0, sizeof(*f));
-}
-
-struct facts_group *facts_group(struct facts *f, const char *name)
-{
-	for (size_t i = 0; i < f->n_groups; i++)
-		if (strcmp(f->groups[i].name, name) == 0)
-			return &f->groups[i];
-	return NULL;
 }
 
 struct facts_job *facts_job(struct facts *f, const char *name)
@@ -173,54 +161,6 @@ struct facts_job *facts_job(struct facts *f, const char *name)
 }
 
 /* ---- what happens ---- */
-
-void facts_state(struct facts *f, struct facts_group *g, enum once_elector_state state,
-	const char *leader, int64_t token, int64_t leader_token)
-{
-	if (state == ONCE_ELECTOR_WAITING ||
-		state == ONCE_ELECTOR_LEADING) { /* the watch may tell later */
-		leader_token = token;
-		leader = leader[0] ? leader : f->value;
-	}
-	if (leader_token != 0 && g->leader_token != leader_token)
-		g->changes++;
-	if (token != g->token)
-		g->proved = (struct once_instant){0};
-	g->state = state;
-	g->token = token;
-	g->leader_token = leader_token;
-	take_text(g->leader, sizeof(g->leader), leader);
-	f->version++;
-}
-
-void facts_proof(struct facts *f, struct facts_group *g, int64_t token, struct once_instant proved,
-	struct once_instant now)
-{
-	g->token = token;
-	g->proved = proved;
-	f->etcd_heard = true;
-	facts_observe(
-		&f->beats, facts_bounds_short, FACTS_BOUNDS_SHORT, once_elapsed_max(proved, now));
-}
-
-void facts_lead(struct facts *f, struct facts_group *g)
-{
-	g->led++;
-	f->version++;
-}
-
-void facts_stop(struct facts *f, struct facts_group *g, enum once_stop_reason reason)
-{
-	if ((size_t)reason < sizeof(g->stopped) / sizeof(g->stopped[0]))
-		g->stopped[reason]++;
-	f->version++;
-}
-
-void facts_fenced(struct facts *f, struct facts_group *g)
-{
-	g->fence_kills++;
-	f->version++;
-}
 
 void facts_event(struct facts *f, const char *event)
 {
@@ -359,27 +299,6 @@ void facts_lag(struct facts *f, int64_t late_ns, struct once_instant now)
 }
 
 /* ---- what follows ---- */
-
-int64_t facts_deadline_ns(
-	const struct facts *f, const struct facts_group *g, struct once_instant now)
-{
-	if (g->token == 0 || g->proved.boot_ns == 0)
-		return 0;
-	return f->timing.fence_after_ns - once_elapsed_max(g->proved, now);
-}
-
-bool facts_leads(const struct facts *f, const struct facts_group *g, struct once_instant now)
-{
-	return g->state == ONCE_ELECTOR_LEADING && facts_deadline_ns(f, g, now) > 0;
-}
-
-const char *facts_state_name(enum once_elector_state state)
-{
-	static const char *const names[] = {
-		"following", "waiting", "leading", "stopping", "stopped"};
-
-	return (unsigned)state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
-}
 
 int64_t facts_next_ms(const struct facts_job *job, int64_t now_ms)
 {

@@ -55,9 +55,10 @@ struct facts_group {
 	struct once_instant proved;  /* latest proof of token */
 	struct once_instant seen;    /* latest beat of another's term; zero: none */
 	uint64_t changes;	     /* of the leader, since this process began */
+	int64_t changed_ms; /* when this node saw another leader than before, or none any more; 0: never */
 	uint64_t led, stopped[5]; /* terms of this node; how they ended, by enum once_stop_reason */
 	uint64_t fence_kills;	  /* the guardian stopped its runs at the deadline */
-	struct facts_term terms[FACTS_TERMS_MAX]; /* the latest first */
+	struct facts_term *terms;     /* owned: FACTS_TERMS_MAX, the latest first; NULL: none are kept */
 	size_t n_terms;
 };
 
@@ -85,7 +86,7 @@ struct facts_run {
 struct calendar;
 
 struct facts_job {
-	char name[CONFIG_NAME_MAX + 1];
+	char name[CONFIG_NAME_MAX + 1], group[ONCE_NAME_MAX + 1];
 	enum config_job_type type;
 	char *description, *schedule; /* owned; schedule NULL: none */
 	struct calendar *calendar;    /* owned; NULL: none */
@@ -122,7 +123,7 @@ struct facts {
 	uint64_t version; /* grows with every change that the page shows */
 	uint64_t reloads; /* pointers to jobs are good as long as it is the same */
 
-	struct facts_group *groups; /* owned */
+	struct facts_group **groups; /* owned, and each of them: the default one, then by their names */
 	size_t n_groups;
 	struct facts_job *jobs; /* owned, in the order of their names */
 	size_t n_jobs;
@@ -134,6 +135,7 @@ struct facts {
 	bool ending;
 	uint64_t unanswered;	      /* requests of the election whose answer was lost */
 	struct facts_histogram beats; /* round trips of proofs */
+	struct once_instant proved;   /* the latest of them: one beat proves many groups */
 	struct facts_histogram lag;   /* how late the loop's timers are */
 	struct once_instant turned;   /* when the loop last turned */
 	uint32_t agent_restarts;
@@ -150,13 +152,23 @@ void facts_fini(struct facts *f);
 int facts_reload(struct facts *f, const struct config *config);
 
 /* NULL: there is none. */
-struct facts_group *facts_group(struct facts *f, const char *name);
+struct facts_group *facts_group(const struct facts *f, const char *name);
 struct facts_job *facts_job(struct facts *f, const char *name);
+
+/* Another group of this node, or the one of that name; good until facts_group_gone(). NULL: -ENOMEM. */
+struct facts_group *facts_group_add(struct facts *f, const char *name);
+/* This node left it. The default one stays. */
+void facts_group_gone(struct facts *f, struct facts_group *g);
+/* All of them, for facts_fini(). */
+void facts_groups_fini(struct facts *f);
 
 /* ---- what happens ---- */
 
 void facts_state(struct facts *f, struct facts_group *g, enum once_elector_state state,
 	const char *leader, int64_t token, int64_t leader_token);
+/* Of somebody's term, that its token or its beat was seen: it may come without a change of state. */
+void facts_seen(
+	struct facts *f, struct facts_group *g, int64_t leader_token, struct once_instant seen);
 void facts_proof(struct facts *f, struct facts_group *g, int64_t token, struct once_instant proved,
 	struct once_instant now);
 void facts_lead(struct facts *f, struct facts_group *g);

@@ -122,8 +122,7 @@ static void on_lead(void *userdata, int64_t token, struct once_instant proved)
 	struct group *g = userdata;
 
 	enter(g);
-	if (g->is_default)
-		window_lead(g->groups->window);
+	window_lead(g->groups->window, g->shown);
 	jobs_lead(&g->jobs, &(struct launch_term){token, proved, g->why, g->number});
 	leave(g);
 }
@@ -149,8 +148,7 @@ static void on_extend(void *userdata, int64_t token, struct once_instant proved)
 		.kill_ns = t->kill_budget_ns};
 	group_extend(g);
 	jobs_extend(&g->jobs, proved);
-	if (g->is_default)
-		window_proof(g->groups->window, token, proved);
+	window_proof(g->groups->window, g->shown, token, proved);
 }
 
 static void on_stop(void *userdata, int64_t token, enum once_stop_reason reason, int64_t grace_ns)
@@ -159,8 +157,7 @@ static void on_stop(void *userdata, int64_t token, enum once_stop_reason reason,
 
 	enter(g);
 	jobs_stop(&g->jobs, grace_ns);
-	if (g->is_default)
-		window_stop(g->groups->window, reason);
+	window_stop(g->groups->window, g->shown, reason);
 	dump_lost(g, token, reason);
 	leave(g);
 }
@@ -171,9 +168,9 @@ static void on_log(void *userdata, enum once_log_level level, const char *event,
 
 	if (strcmp(event, "seized") == 0 || strcmp(event, "recovered") == 0)
 		g->why = event;
+	window_event(g->groups->window, event);
 	if (g->is_default) {
 		log_at(level, event, "%s", text);
-		window_event(g->groups->window, event);
 		return;
 	}
 	if (strcmp(event, "following") == 0)
@@ -190,10 +187,10 @@ static void on_state(void *userdata, enum once_elector_state state, const char *
 	g->elected = state;
 	if (state == ONCE_ELECTOR_FOLLOWING)
 		g->why = "elected";
-	if (g->is_default) {
+	if (g->is_default)
 		enter(g); /* its token is in every line */
-		window_state(g->groups->window, state, leader, once_elector_token(g->elector));
-	}
+	window_state(g->groups->window, g->shown, state, leader, once_elector_token(g->elector),
+		once_elector_leader_token(g->elector));
 	groups_state(g->groups, g, leader);
 }
 

@@ -30,6 +30,7 @@ struct group {
 	bool leaving;	 /* a reload took its last job */
 	const char *why; /* how this node came to lead, for ONCED_REASON */
 	int64_t dumped;	 /* token of the latest term whose loss was dumped */
+	struct facts_group *shown; /* borrowed from the window; NULL: nobody can look */
 	struct link_extend extend;
 	bool owes_extend; /* the link was full */
 };

@@ -147,6 +147,7 @@ static void drop(struct groups *gs, struct group *g)
 	while (*at != g)
 		at = &(*at)->next;
 	*at = g->next;
+	window_group_gone(gs->window, g->shown);
 	(void)group_free(g);
 }
 
@@ -286,12 +287,26 @@ int groups_jobs(const struct groups *gs, struct config *ret)
 	return 0;
 }
 
-const char *groups_name(const struct groups *gs, uint32_t number)
+const struct group *groups_of(const struct groups *gs, uint32_t number)
 {
 	for (const struct group *g = gs->first; g; g = g->next)
 		if (g->number == number)
-			return g->name;
-	return "";
+			return g;
+	return NULL;
+}
+
+void groups_show(struct groups *gs)
+{
+	for (struct group *g = gs->first; g; g = g->next)
+		g->shown = window_group(gs->window, g->name);
+}
+
+void groups_refresh(const struct groups *gs)
+{
+	for (const struct group *g = gs->first; g; g = g->next)
+		if (g->elector)
+			window_seen(gs->window, g->shown, once_elector_leader_token(g->elector),
+				once_elector_beat_seen(g->elector));
 }
 
 /* ---- reload ---------------------------------------------------------------------------------- */
@@ -325,6 +340,8 @@ static int add_new(struct groups *gs, struct config *fresh)
 	while (fresh->n_jobs > 0 && r == 0) {
 		struct group *g = add(gs, fresh->jobs[0].group, fresh);
 
+		if (g)
+			g->shown = window_group(gs->window, g->name);
 		r = g ? group_connect(g) : -ENOMEM;
 		if (r == 0 && gs->started && !gs->stopping)
 			r = group_start(g, false);

@@ -66,7 +66,11 @@ int groups_reload(struct groups *groups, struct config *fresh);
 /* All jobs of all groups, in the order of their names: ret->jobs, to be freed; what they hold stays the groups'.
  * -ENOMEM. */
 int groups_jobs(const struct groups *groups, struct config *ret);
-const char *groups_name(const struct groups *groups, uint32_t number);
+/* NULL: there is none of that number. */
+const struct group *groups_of(const struct groups *groups, uint32_t number);
+/* From now on each is shown in the window; and what their elections know without telling. */
+void groups_show(struct groups *groups);
+void groups_refresh(const struct groups *groups);
 
 /* For group.c. */
 void groups_owe(struct groups *groups);

@@ -296,11 +296,13 @@ static void on_runs(void *userdata, const struct once_response *response)
  * got one. */
 static bool is_wanted(const struct look *l, const struct facts_job *job)
 {
+	const struct facts_group *g = facts_group(l->facts, job->group);
+	int64_t token = g ? g->token : 0;
 	bool open = false;
 
 	for (size_t i = 0; i < job->n_runs; i++)
-		open |= job->runs[i].state == ONCE_RUN_BEGUN && job->runs[i].token != l->group->token;
-	return job->type == CONFIG_JOB_CRON && (l->group->token == 0 || job->n_runs == 0 || open);
+		open |= job->runs[i].state == ONCE_RUN_BEGUN && job->runs[i].token != token;
+	return job->type == CONFIG_JOB_CRON && (token == 0 || job->n_runs == 0 || open);
 }
 
 static void read_runs(struct look *l)
@@ -347,7 +349,7 @@ void look_now(struct look *l)
 {
 	struct once_instant now = l->loop->ops->now(l->loop);
 	int64_t age = once_elapsed_max(l->looked, now);
-	struct facts_group *g = &l->facts->groups[0];
+	struct facts_group *g = l->facts->groups[0];
 
 	if (l->call || age < AGAIN / 10 || (age < AGAIN && knows_leader(g)))
 		return;

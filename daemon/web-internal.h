@@ -57,6 +57,8 @@ struct web {
 /* web.c */
 /* MHD has something to do. */
 void web_turn_soon(struct web *web);
+/* The facts are to be as new as they can be without asking anybody. */
+void web_refresh(struct web *web);
 /* NULL: no memory was left for it. */
 struct web_connection *web_connection_of(struct MHD_Connection *mhd);
 

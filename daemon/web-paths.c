@@ -113,6 +113,7 @@ static enum MHD_Result serve_kept(struct web *w, struct MHD_Connection *c, int w
 		if (kept->response)
 			MHD_destroy_response(kept->response);
 		buf_init(&out, WEB_METRICS_MAX);
+		web_refresh(w);
 		texts[which].render(w->facts, &out, now);
 		kept->response = take(&out, texts[which].type);
 		kept->made = now;
@@ -154,13 +155,14 @@ static enum MHD_Result serve_events(struct web *w, struct MHD_Connection *c)
 static enum MHD_Result serve_health(struct web *w, struct MHD_Connection *c, const char *path)
 {
 	const char *name = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "group");
-	struct facts_group *group = name ? facts_group(w->facts, name) : &w->facts->groups[0];
+	struct facts_group *group = name ? facts_group(w->facts, name) : w->facts->groups[0];
 	struct buf out;
 	int status;
 
 	if (!group)
 		return refuse(w, c, MHD_HTTP_NOT_FOUND, "this node has no such group\n");
 	buf_init(&out, 4096);
+	web_refresh(w);
 	status = facts_health(w->facts, path, group, w->loop->ops->now(w->loop), &out);
 	if (status == 0) {
 		buf_fini(&out);
@@ -214,6 +216,7 @@ enum MHD_Result web_answer(void *userdata, struct MHD_Connection *c, const char 
 		return serve_kept(w, c, metrics_form(c));
 	if (strcmp(url, "/") != 0 && strcmp(url, "/status") != 0 && strcmp(url, "/events") != 0)
 		return serve_health(w, c, url);
+	web_refresh(w);
 	if (w->owner.looked)
 		w->owner.looked(w->owner.userdata);
 	if (strcmp(url, "/status") == 0)

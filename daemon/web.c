@@ -77,6 +77,12 @@ void web_turn_soon(struct web *w)
 		w->loop->ops->timer_set(w->timer, 0);
 }
 
+void web_refresh(struct web *w)
+{
+	if (w->owner.refresh)
+		w->owner.refresh(w->owner.userdata);
+}
+
 /* ---- connections ----------------------------------------------------------------------------- */
 
 static void on_connection(void *userdata, struct MHD_Connection *mhd, void **context,
@@ -231,8 +237,11 @@ static void on_pulse(void *userdata)
 		try_to_listen(w);
 	if (w->mhd) {
 		sweep(w, now);
-		if (w->n_streams > 0 && w->owner.looked)
-			w->owner.looked(w->owner.userdata);
+		if (w->n_streams > 0) {
+			web_refresh(w);
+			if (w->owner.looked)
+				w->owner.looked(w->owner.userdata);
+		}
 		web_stream_feed(w, true);
 	}
 	set_pulse(w, PULSE);

@@ -22,7 +22,9 @@ struct web;
 
 struct web_owner {
 	void *userdata;
-	/* Somebody looks: what is not known well enough may be read. Optional. */
+	/* Facts are about to be read. Optional, as this. */
+	void (*refresh)(void *userdata);
+	/* Somebody looks: what is not known well enough may be read. */
 	void (*looked)(void *userdata);
 };
 

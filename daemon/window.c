@@ -6,20 +6,17 @@
 #include <errno.h>
 #include <string.h>
 
-/* Of the only group there is yet. */
-static struct facts_group *group_of(struct window *w)
+static void on_refresh(void *userdata)
 {
-	return &w->facts.groups[0];
+	struct window *w = userdata;
+
+	w->owner.refresh(w->owner.userdata);
 }
 
 static void on_looked(void *userdata)
 {
 	struct window *w = userdata;
-	struct facts_group *g = group_of(w);
-	int64_t token = w->owner.leader(w->owner.userdata, &g->seen);
 
-	if (token != g->leader_token && g->token == 0)
-		facts_state(&w->facts, g, g->state, g->leader, g->token, token);
 	look_now(w->look);
 }
 
@@ -43,7 +40,7 @@ static void on_line(void *userdata, enum once_log_level level, const char *event
 int window_init(struct window *w, const struct config *config, struct once_client *client,
 	struct once_loop *loop, const struct window_owner *owner)
 {
-	struct web_owner web_owner = {w, on_looked};
+	struct web_owner web_owner = {w, on_refresh, on_looked};
 
 	memset(w, 0, sizeof(*w));
 	if (!config->http_listen)
@@ -74,43 +71,65 @@ void window_fini(struct window *w)
 
 /* ---- what happens ---------------------------------------------------------------------------- */
 
-void window_state(
-	struct window *w, enum once_elector_state state, const char *leader, int64_t token)
+struct facts_group *window_group(struct window *w, const char *name)
 {
 	struct facts_group *g;
 
 	if (!w->open)
+		return NULL;
+	g = facts_group_add(&w->facts, name);
+	if (!g)
+		log_warning("http", "out of memory: the page does not show group %s", name);
+	return g;
+}
+
+void window_group_gone(struct window *w, struct facts_group *g)
+{
+	if (w->open && g)
+		facts_group_gone(&w->facts, g);
+}
+
+void window_state(struct window *w, struct facts_group *g, enum once_elector_state state,
+	const char *leader, int64_t token, int64_t leader_token)
+{
+	if (!w->open || !g)
 		return;
-	g = group_of(w);
 	if (leader[0])
 		w->facts.etcd_heard = true;
-	facts_state(
-		&w->facts, g, state, leader, token, w->owner.leader(w->owner.userdata, &g->seen));
+	facts_state(&w->facts, g, state, leader, token, leader_token);
 	web_changed(w->web);
 }
 
-void window_proof(struct window *w, int64_t token, struct once_instant proved)
+void window_seen(struct window *w, struct facts_group *g, int64_t leader_token,
+	struct once_instant beat_seen)
 {
-	if (w->open)
-		facts_proof(&w->facts, group_of(w), token, proved, once_instant_now());
+	if (w->open && g)
+		facts_seen(&w->facts, g, leader_token, beat_seen);
 }
 
-void window_lead(struct window *w)
+void window_proof(
+	struct window *w, struct facts_group *g, int64_t token, struct once_instant proved)
 {
-	if (w->open)
-		facts_lead(&w->facts, group_of(w));
+	if (w->open && g)
+		facts_proof(&w->facts, g, token, proved, once_instant_now());
 }
 
-void window_stop(struct window *w, enum once_stop_reason reason)
+void window_lead(struct window *w, struct facts_group *g)
 {
-	if (w->open)
-		facts_stop(&w->facts, group_of(w), reason);
+	if (w->open && g)
+		facts_lead(&w->facts, g);
 }
 
-void window_fenced(struct window *w)
+void window_stop(struct window *w, struct facts_group *g, enum once_stop_reason reason)
 {
-	if (w->open)
-		facts_fenced(&w->facts, group_of(w));
+	if (w->open && g)
+		facts_stop(&w->facts, g, reason);
+}
+
+void window_fenced(struct window *w, struct facts_group *g)
+{
+	if (w->open && g)
+		facts_fenced(&w->facts, g);
 }
 
 void window_event(struct window *w, const char *event)
