@@ -115,12 +115,12 @@ void facts_groups_fini(struct facts *f)
 
 /* ---- what happens ---------------------------------------------------------------------------- */
 
-/* The first leader that is seen has led before: that is no change, unless it is this node itself. */
-static void leader_is(struct facts_group *g, int64_t leader_token, bool own)
+/* The first leader that is seen may have led for long: when that began is not known. */
+static void leader_is(struct facts_group *g, int64_t leader_token)
 {
 	if (leader_token == g->leader_token)
 		return;
-	if (own || g->changes > 0)
+	if (g->changes > 0)
 		g->changed_ms = once_utc_now();
 	g->changes += leader_token != 0;
 	g->leader_token = leader_token;
@@ -134,21 +134,24 @@ void facts_state(struct facts *f, struct facts_group *g, enum once_elector_state
 		leader_token = token;
 		leader = leader[0] ? leader : f->value;
 	}
-	leader_is(g, leader_token, token != 0 && leader_token == token);
+	leader_is(g, leader_token);
 	if (token != g->token)
 		g->proved = (struct once_instant){0};
+	if (token != 0 && token != g->token)
+		g->changed_ms = once_utc_now();
 	g->state = state;
 	g->token = token;
 	(void)escape_line(g->leader, sizeof(g->leader), leader, strlen(leader));
 	f->version++;
 }
 
-void facts_seen(struct facts *f, struct facts_group *g, int64_t leader_token, struct once_instant seen)
+void facts_seen(
+	struct facts *f, struct facts_group *g, int64_t leader_token, struct once_instant seen)
 {
 	g->seen = seen;
 	if (leader_token == g->leader_token || g->token != 0)
 		return;
-	leader_is(g, leader_token, false);
+	leader_is(g, leader_token);
 	f->version++;
 }
 

@@ -232,9 +232,10 @@ static void jobs_now(struct writer *w)
 
 	family(w, "onced_job", "info", NULL, "The jobs that this node is configured to run.");
 	EACH_JOB(w, j)
-	number(w, (struct label[]){{"job_name", j->name}, {"type", type_name(j->type)},
-				     {"group", j->group}},
-			3, 1);
+	number(w,
+		(struct label[]){
+			{"job_name", j->name}, {"type", type_name(j->type)}, {"group", j->group}},
+		3, 1);
 	family(w, "onced_job_running", "gauge", NULL,
 		"1 while a run of the job lives on this node.");
 	EACH_JOB(w, j)

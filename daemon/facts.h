@@ -55,10 +55,11 @@ struct facts_group {
 	struct once_instant proved;  /* latest proof of token */
 	struct once_instant seen;    /* latest beat of another's term; zero: none */
 	uint64_t changes;	     /* of the leader, since this process began */
-	int64_t changed_ms; /* when this node saw another leader than before, or none any more; 0: never */
+	/* When this node got the key, or saw another leader than before, or none; 0: never. */
+	int64_t changed_ms;
 	uint64_t led, stopped[5]; /* terms of this node; how they ended, by enum once_stop_reason */
 	uint64_t fence_kills;	  /* the guardian stopped its runs at the deadline */
-	struct facts_term *terms;     /* owned: FACTS_TERMS_MAX, the latest first; NULL: none are kept */
+	struct facts_term *terms; /* owned: FACTS_TERMS_MAX, latest first; NULL: not kept */
 	size_t n_terms;
 };
 
@@ -123,7 +124,7 @@ struct facts {
 	uint64_t version; /* grows with every change that the page shows */
 	uint64_t reloads; /* pointers to jobs are good as long as it is the same */
 
-	struct facts_group **groups; /* owned, and each of them: the default one, then by their names */
+	struct facts_group **groups; /* owned, as each: the default one, then by name */
 	size_t n_groups;
 	struct facts_job *jobs; /* owned, in the order of their names */
 	size_t n_jobs;

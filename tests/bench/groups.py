@@ -9,11 +9,13 @@ then, over some idle seconds, etcd's requests and the nodes' CPU and memory; the
 time until its groups are led by the others; then the spread. Any group led twice at once is a failure.
 
 With --onced the nodes are daemons, each with one job a group that is never due; who leads is what the keys
-say, and memory is that of the daemon's processes together.
+say, and memory is that of the daemon's processes together. Then /metrics and /status of a daemon that leads
+its share are read, too, over TCP, further apart than an answer is kept.
 """
 import argparse
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -77,7 +79,16 @@ Name=%s
 [Daemon]
 RuntimeDirectory=%s
 LogLevel=warning
+[Http]
+Listen=127.0.0.1:%d
 """
+READS = 20  # of each path
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 class Daemon:
@@ -90,8 +101,9 @@ class Daemon:
             self.write_jobs(count)
         run, conf = os.path.join(directory, "run-" + name), os.path.join(directory, name + ".conf")
         os.makedirs(run, mode=0o700, exist_ok=True)
+        self.port = free_port()
         with open(conf, "w") as file:
-            file.write(CONF % (cluster.urls(), name, run))
+            file.write(CONF % (cluster.urls(), name, run, self.port))
         self.out = open(os.path.join(directory, name + ".log"), "wb")
         self.process = subprocess.Popen([onced, "-c", conf], stdout=self.out, stderr=self.out,
                                         stdin=subprocess.DEVNULL)
@@ -104,6 +116,17 @@ class Daemon:
 
     def led(self):
         return {key: value for key, value in self.keys().items() if value == self.name}
+
+    def read(self, path):
+        """Milliseconds of each reading, from connecting to the last byte, sorted; and how many bytes."""
+        times = []
+        for _ in range(READS):
+            time.sleep(0.25)
+            start = time.monotonic()
+            with urllib.request.urlopen("http://127.0.0.1:%d%s" % (self.port, path), timeout=10) as answer:
+                size = len(answer.read())
+            times.append((time.monotonic() - start) * 1000)
+        return sorted(times), size
 
     def keys(self):
         lines = self.cluster.etcdctl("get", "--prefix", "/leader/").split("\n")
@@ -192,6 +215,10 @@ def measure(options, count, directory):
         rate = (requests(url) - before) / seconds
         used = sum(node.cost()[0] - c for node, c in zip(nodes, cpu)) / seconds * 100
         memory = max(node.cost()[1] for node in nodes)
+        for path in ("/metrics", "/status") if options.onced else ():
+            times, size = nodes[0].read(path)
+            print("%6d groups: %s, %d bytes, in %.1f ms, %.1f at worst of %d" % (
+                count, path, size, times[len(times) // 2], times[-1], len(times)))
         nodes[0].end(signal.SIGKILL)
         moved = wait_all(nodes[1:], count, 30)
         print("%6d %10.2f %10.1f %10.1f %10.1f %10.1f %10.2f %10.1f" % (

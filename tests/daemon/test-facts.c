@@ -246,8 +246,7 @@ static void test_groups_are_in_order(void **state)
 	add_groups(&r, 300);
 	for (size_t i = 2; i < r.facts.n_groups; i++) {
 		assert_true(strcmp(r.facts.groups[i - 1]->name, r.facts.groups[i]->name) < 0);
-		assert_ptr_equal(
-			facts_group(&r.facts, r.facts.groups[i]->name), r.facts.groups[i]);
+		assert_ptr_equal(facts_group(&r.facts, r.facts.groups[i]->name), r.facts.groups[i]);
 	}
 	teardown(&r);
 }

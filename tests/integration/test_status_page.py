@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -11,8 +12,10 @@ import time
 
 import pytest
 
+import procs
 from cluster import wait_for
 from conftest import TOP, describe
+from jobnode import FileNode
 from web import Page, samples
 
 pytestmark = pytest.mark.parametrize("cluster", [("3.5", 1, True)], indirect=True, ids=describe)
@@ -87,15 +90,21 @@ def test_words_are_those_of_oncectl(group, oncectl):
     assert (terms[1]["end"], terms[1]["ended_by"], terms[1]["node"]) == ("shutdown", first.name, first.name)
 
 
+def start_files(jobs, *names):
+    """Nodes with the job files, a page each: {name: Page}."""
+    for name in names:
+        jobs.nodes[name] = FileNode(name, jobs.directory, jobs.onced, jobs.cluster)
+        with open(jobs.nodes[name].conf, "r+", encoding="ascii") as file:
+            text = file.read().replace("Profile=fast", "Profile=normal")  # no machine pauses that long
+            file.seek(0)
+            file.write(text + "[Http]\nListen=127.0.0.1:0\n")
+        jobs.nodes[name].start()
+    return {name: Page(jobs.nodes[name]) for name in names}
+
+
 def test_jobs(jobs):
     jobs.job("busy", Type="cron", Schedule="@every 1s", Exec="/bin/sleep 1.5", Description="<b>&\"")
-    jobs.start("a")
-    node = jobs.nodes["a"]
-    node.close()
-    with open(node.conf, "a", encoding="ascii") as file:
-        file.write("[Http]\nListen=127.0.0.1:0\n")
-    node.start()
-    page = Page(node)
+    page = start_files(jobs, "a")["a"]
     wait_for("a run and a skip", lambda: (
         lambda m: m['onced_job_runs_total{job_name="busy",state="ok"}'] >= 1 and
         m.get('onced_job_skipped_total{job_name="busy",reason="overlap"}', 0) >= 1)(page.metrics()), 20, 0.2)
@@ -106,6 +115,71 @@ def test_jobs(jobs):
     job = answer.json()["jobs"][0]
     assert (job["job"], job["type"], job["description"]) == ("busy", "cron", "<b>&\"")
     assert "<" not in answer.body and {"ok", "skipped"} <= {r["state"] for r in job["last"]}
+
+
+def led(found):
+    """The groups whose leader these metrics say this node is; and all that they know."""
+    values = {re.search('group="(.*?)"', key).group(1): value for key, value in found.items()
+              if key.startswith("onced_leader{")}
+    return {name for name, value in values.items() if value == 1}, set(values)
+
+
+def test_groups(jobs):
+    """Each group has its own leader, by metrics, JSON and health paths; and only groups of the files have a label."""
+    names = ["default"] + ["g%d" % i for i in range(6)]
+    for name in names[1:]:
+        jobs.job("job-" + name, Group=name, Exec="/bin/sleep 1000")
+    pages = start_files(jobs, "a", "b")
+
+    def shared():
+        found = [led(page.metrics()) for page in pages.values()]
+        good = found[0][0] | found[1][0] == set(names) and not found[0][0] & found[1][0]
+        return good and found[0][0] and found[1][0] and found
+    found = wait_for("each group to have a leader, and each node a group", shared, 30, 0.2)
+    assert [known for _, known in found] == [set(names)] * 2
+    jobs.cluster.etcdctl("put", "/leader/evil", "mallory")
+    jobs.cluster.etcdctl("put", "/onced/g/evil/epoch", "node=mallory")
+    for page in pages.values():
+        mine, known = led(page.metrics())
+        body = page.get("/status").json()
+        assert [g["group"] for g in body["groups"]] == names and known == set(names)
+        assert {j["job"]: j["group"] for j in body["jobs"]} == {"job-" + name: name for name in names[1:]}
+        for g in body["groups"]:
+            assert g["leader"] in pages and g["token"] > 0
+            leads = g["leader"] == body["node"]
+            answer = page.get("/leader?group=" + g["group"])
+            assert (answer.status, answer.json()["group"]) == (200 if leads else 503, g["group"])
+            assert page.status("/follower?group=" + g["group"]) == (503 if leads else 200)
+            assert page.status("/readiness?group=" + g["group"]) == 200
+            assert (g["group"] in mine) == leads
+        assert page.status("/leader?group=evil") == page.status("/leader?group=") == 404
+        wait_for("what each node leads", lambda at=page: sum(
+            n["leads"] for n in at.get("/status").json()["nodes"]) == len(names), 10, 0.2)
+
+    # a reload brings a group and takes one, and their labels
+    os.unlink(os.path.join(jobs.jobs_dir, "job-g5.job"))
+    jobs.job("job-new", Group="new", Exec="/bin/sleep 1000")
+    for node in jobs.nodes.values():
+        procs.send(node.guardian, signal.SIGHUP)
+    names = names[:-1] + ["new"]
+    found = wait_for("the groups of the reload", lambda: (lambda f: f and f[0][1] == f[1][1] == set(names) and f)(
+        shared()), 30, 0.2)
+    classic = pages["a"].get("/metrics", headers={"Accept": "text/plain;version=0.0.4"}).body
+    agreed_by_other_readers(pages["a"].get("/metrics").body, classic)
+
+
+def agreed_by_other_readers(openmetrics, classic):
+    """Prometheus's tool and its Python library, where they are here."""
+    if shutil.which("promtool"):
+        done = subprocess.run(["promtool", "check", "metrics"], input=classic, text=True, timeout=30,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert done.returncode == 0, done.stdout
+    try:
+        from prometheus_client.openmetrics import parser  # pylint: disable=import-outside-toplevel
+    except ImportError:
+        return
+    families = {family.name: family for family in parser.text_string_to_metric_families(openmetrics)}
+    assert len({s.labels["group"] for s in families["onced_leader"].samples}) > 1
 
 
 def read_events(sock, n, seconds=10):

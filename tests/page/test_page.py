@@ -1,4 +1,5 @@
 """The status page as people see it: in headless Chromium, against real daemons and etcd, through a failover."""
+import contextlib
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import procs  # noqa: E402
 from browser import Browser, missing  # noqa: E402
 from cluster import Cluster, clean_environment, wait_for  # noqa: E402
-from jobnode import JobGroup  # noqa: E402
+from jobnode import FileNode, JobGroup  # noqa: E402
 from web import Page  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -23,31 +24,44 @@ def onced():
     return os.path.abspath(os.environ.get("ONCED_BIN") or os.path.join(TOP, "build", "daemon", "onced"))
 
 
-@pytest.fixture
-def nodes(tmp_path, onced):
-    """alpha, beta and gamma with a few jobs."""
+@contextlib.contextmanager
+def three(tmp_path, onced, write_jobs):
+    """alpha, beta and gamma with these jobs."""
     reason = missing()
     if reason:
         pytest.skip(reason)
     procs.adopt()
     with Cluster(tmp_path / "etcd", 1, True) as cluster:
         group = JobGroup(tmp_path, cluster, onced)
-        group.job("backup", Type="cron", Schedule="*/5 * * * *", Exec="/bin/true", Description="Database to tape")
-        group.job("report", Type="cron", Schedule="@every 3s", Shell="yes", Exec="sleep 0.7; exit $(($(date +%s) / 3 % 4 == 0))",
-                  Description="Figures for the morning")
-        group.job("sync", Type="cron", Schedule="@every 2s", Exec="/bin/sleep 2.6", Description="Overlaps itself")
-        group.job("worker", Exec="/bin/sleep 1000", Description="The one and only")
+        write_jobs(group)
         for name in ("alpha", "beta", "gamma"):
-            group.start(name)
-            node = group.nodes[name]
-            node.close()
+            node = group.nodes[name] = FileNode(name, group.directory, onced, cluster)
             with open(node.conf, "a", encoding="ascii") as file:
                 file.write("[Http]\nListen=127.0.0.1:0\n[Node]\nAddress=%s.example:7780\n" % name)
-        cluster.wipe()
-        for node in group.nodes.values():
             node.start()
         yield group
         group.close()
+
+
+def few_jobs(group):
+    group.job("backup", Type="cron", Schedule="*/5 * * * *", Exec="/bin/true", Description="Database to tape")
+    group.job("report", Type="cron", Schedule="@every 3s", Shell="yes", Exec="sleep 0.7; exit $(($(date +%s) / 3 % 4 == 0))",
+              Description="Figures for the morning")
+    group.job("sync", Type="cron", Schedule="@every 2s", Exec="/bin/sleep 2.6", Description="Overlaps itself")
+    group.job("worker", Exec="/bin/sleep 1000", Description="The one and only")
+
+
+def jobs_in_groups(group):
+    few_jobs(group)
+    group.job("mail", Group="mail", Exec="/bin/sleep 1000", Description="Sends what waits")
+    group.job("import", Group="import", Type="cron", Schedule="@every 4s", Exec="/bin/true", Description="Orders of the shops")
+    group.job("archive", Group="archive", Type="cron", Schedule="0 3 * * *", Exec="/bin/true", Description="Last year's files")
+
+
+@pytest.fixture
+def nodes(request, tmp_path, onced):
+    with three(tmp_path, onced, getattr(request, "param", few_jobs)) as group:
+        yield group
 
 
 @pytest.fixture
@@ -134,5 +148,75 @@ def test_the_page(browser, nodes):
     browser.open("http://127.0.0.1:%d/" % pages[leader].port)
     browser.wait_text("#log", "nasty: started", 15)
     assert browser.run("return document.querySelectorAll('img').length") == 0
+    complaints = [c["message"] for c in browser.console() if "favicon" not in c["message"]]
+    assert not complaints, complaints
+
+
+def shown(browser):
+    return browser.run("return [...document.querySelectorAll('.group b')].map(e => e.textContent)")
+
+
+@pytest.mark.parametrize("nodes", [jobs_in_groups], indirect=True, ids=["groups"])
+def test_a_few_groups(browser, nodes):
+    pages = {name: Page(node) for name, node in nodes.nodes.items()}
+    browser.show(*DESK)
+    browser.open("http://127.0.0.1:%d/" % pages["beta"].port)
+    wait_for("every group", lambda: shown(browser) == ["default", "archive", "import", "mail"], 20)
+    wait_for("a leader of each", lambda: "each with a leader" in browser.text("#tally"), 20)
+    browser.wait_text("#jobs", "group mail", 5)
+    time.sleep(5)
+    picture(browser, "groups-light")
+    browser.show(*PHONE, phone=True, dark=True)
+    browser.run("document.querySelector('#shared').scrollIntoView()")
+    time.sleep(0.5)
+    wide = browser.run("return [document.documentElement.scrollWidth, innerWidth]")
+    assert wide[0] <= wide[1], "the page is wider than the phone: %s" % wide
+    picture(browser, "groups-phone-dark")
+
+
+MANY = """
+const real = fetch, began = Date.now();
+window.fetch = async (...words) => {
+	const status = await (await real(...words)).json(), base = {...status.groups[1], terms: [], changed: null};
+	status.groups = [status.groups[0]];
+	for (let i = 0; i < 1000; i++) {
+		const g = {...base, group: "tenant-" + String(i).padStart(4, "0"), leader: ["alpha", "beta", "gamma"][i % 3]};
+		g.state = g.leader === status.node ? "leading" : "following";
+		if (i === 17 || i === 18) Object.assign(g, {leader: null, token: 0, changed: new Date(began - 5000).toISOString()});
+		else if (i === 100) Object.assign(g, {leader: status.node, state: "waiting"});
+		else if (i > 890) g.changed = new Date(began - 20000).toISOString();
+		status.groups.push(g);
+	}
+	return {json: async () => status};
+};
+const look = word => { const f = document.querySelector("#find"); f.value = word; f.dispatchEvent(new Event("input")); };
+window.look = look;
+"""
+
+
+@pytest.mark.parametrize("nodes", [jobs_in_groups], indirect=True, ids=["groups"])
+def test_a_thousand_groups(browser, nodes):
+    """One line tells how it stands; what is in need comes by itself, the rest when looked for. The answers of a
+    daemon with three groups are made those of one with a thousand."""
+    pages = {name: Page(node) for name, node in nodes.nodes.items()}
+    browser.show(*DESK)
+    browser.open("http://127.0.0.1:%d/" % pages["beta"].port)
+    wait_for("the real groups", lambda: len(shown(browser)) == 4, 20)
+    browser.run(MANY)
+    browser.wait_text("#tally", "1,001 groups, 2 without a leader, 1 changing hands, 1", 20)
+    found = shown(browser)
+    assert found[:3] == ["tenant-0017", "tenant-0018", "tenant-0100"] and len(found) == 24
+    assert "more" in browser.text("#groups")
+    picture(browser, "groups-thousand")
+    browser.run("look('-0042')")
+    assert shown(browser) == ["tenant-0042"]
+    browser.run("look('no such')")
+    assert "none has that" in browser.text("#groups") and not shown(browser)
+    browser.show(*PHONE, phone=True)
+    browser.run("look(''); document.querySelector('#shared').scrollIntoView()")
+    time.sleep(0.3)
+    picture(browser, "groups-thousand-phone")
+    took = browser.run("const t = performance.now(); for (let i = 0; i < 20; i++) show(); return (performance.now() - t) / 20")
+    print("drawing the page with 1,001 groups: %.1f ms" % took)
     complaints = [c["message"] for c in browser.console() if "favicon" not in c["message"]]
     assert not complaints, complaints
