@@ -10,6 +10,9 @@
  *   token was refused logs in again, once. Every other end is the call's end, so the outcome of the
  *   last attempt is the outcome of the call.
  *
+ * - A range may tell its keys while they come (call_in_parts()): what its last attempt told is never
+ *   told again, since an answer that has begun ends the call, well or not.
+ *
  * Failures: the deadline holds in every state, by the timer of the call or of the exchange. `sent`
  * is taken before the body is given away. An answer of another cluster tells nothing: unknown. */
 #include "base/escape.h"
@@ -31,6 +34,8 @@ struct unary {
 	struct auth_waiter waiter;
 	struct once_timer *timer; /* all states but AWAIT_ANSWER */
 	struct codec_request request;
+	struct codec_rows *rows; /* owned; NULL: the answer is told at once */
+	call_part_fn *part;
 	enum transport_lane lane;
 	int flags;
 	int64_t timeout_ns;
@@ -96,25 +101,34 @@ static void unary_free(struct once_call *call)
 	list_remove(&u->waiter.in_auth);
 	u->base.client->loop->ops->timer_free(u->timer);
 	codec_request_fini(&u->request);
+	if (u->rows) {
+		codec_rows_fini(u->rows);
+		free(u->rows);
+	}
 	call_fini(&u->base);
 	free(u);
+}
+
+/* Who answered, and when; a copy, since the callback may free the client. */
+static void sign(struct unary *u, struct codec_reply *reply)
+{
+	struct once_client *client = u->base.client;
+	struct once_response *response = &reply->response;
+	const char *url = client->endpoints[u->endpoint].url;
+	response->endpoint = arena_copy(&reply->arena, url, strlen(url));
+	response->endpoint = response->endpoint ? response->endpoint : "";
+	response->sent = u->sent;
+	response->received = client->loop->ops->now(client->loop);
 }
 
 /* The last touch. */
 static void finish(struct unary *u, struct codec_reply *reply)
 {
-	struct once_client *client = u->base.client;
-	struct once_response *response = &reply->response;
 	once_done_fn *done = u->done;
 	void *userdata = u->userdata;
-	const char *url = client->endpoints[u->endpoint].url;
-	/* A copy, since the callback may free the client. */
-	response->endpoint = arena_copy(&reply->arena, url, strlen(url));
-	response->endpoint = response->endpoint ? response->endpoint : "";
-	response->sent = u->sent;
-	response->received = client->loop->ops->now(client->loop);
+	sign(u, reply);
 	unary_free(&u->base);
-	done(userdata, response);
+	done(userdata, &reply->response);
 	codec_reply_fini(reply);
 }
 
@@ -185,20 +199,29 @@ static bool wants_new_login(struct unary *u, const struct once_response *respons
 	return true;
 }
 
+static void finish_foreign(struct unary *u)
+{
+	struct once_client *client = u->base.client;
+	client_retire(u->gen, client_next(client), "it is of another etcd cluster");
+	leave_gen(u);
+	finish_failed(
+		u, -EREMCHG, ONCE_UNKNOWN, "the answer is of another etcd cluster than before");
+}
+
 static void on_answer(
 	struct unary *u, struct client_gen *gen, const struct transport_result *result)
 {
 	struct once_client *client = u->base.client;
 	struct codec_reply reply;
 	struct once_response *response = &reply.response;
+	bool rest = u->rows && result->status == 200;
 	codec_reply_init(&reply);
-	(void)codec_decode(&reply, &u->request, result->status, result->body, result->size);
+	(void)codec_decode(&reply, &u->request, result->status,
+		rest ? buf_text(&u->rows->around) : result->body,
+		rest ? u->rows->around.size : result->size);
 	if (!client_check_cluster(client, response->cluster_id)) {
 		codec_reply_fini(&reply);
-		client_retire(gen, client_next(client), "it is of another etcd cluster");
-		leave_gen(u);
-		finish_failed(u, -EREMCHG, ONCE_UNKNOWN,
-			"the answer is of another etcd cluster than before");
+		finish_foreign(u);
 		return;
 	}
 	client_note_header(gen, response->member_id, response->raft_term);
@@ -239,7 +262,53 @@ static void on_done(void *userdata, const struct transport_result *result)
 	finish_failed(u, result->error, result->sent ? ONCE_UNKNOWN : ONCE_NOT_APPLIED, message);
 }
 
-static const struct transport_handler handler = {.done = on_done};
+static void tell_part(struct unary *u, struct codec_reply *reply)
+{
+	struct once_response *response = &reply->response;
+	struct once_kv *kvs = u->rows->kvs;
+	response->outcome = ONCE_APPLIED;
+	response->cluster_id = u->rows->cluster_id;
+	response->member_id = u->rows->member_id;
+	response->raft_term = u->rows->raft_term;
+	response->revision = u->rows->revision;
+	response->op =
+		(struct once_op_result){.kind = ONCE_OP_RANGE, .kvs = kvs, .n_kvs = u->rows->n_kvs};
+	/* Ours for now: the callback may free the call. */
+	u->rows->kvs = NULL;
+	u->rows->n_kvs = u->rows->cap = 0;
+	sign(u, reply);
+	u->part(u->userdata, response);
+	free(kvs);
+}
+
+static void on_data(void *userdata, const void *data, size_t size)
+{
+	struct unary *u = userdata;
+	struct once_client *client = u->base.client;
+	struct codec_reply reply;
+	codec_reply_init(&reply);
+	int r = codec_rows_push(u->rows, data, size, &reply.arena);
+	bool some = u->rows->n_kvs, foreign;
+	if (r == 0 && some && !u->rows->revision) {
+		r = -EBADMSG;
+	}
+	foreign = r == 0 && some && !client_check_cluster(client, u->rows->cluster_id);
+	if (r < 0 || foreign) {
+		(void)client->transport->ops->cancel(u->exchange);
+		u->exchange = NULL;
+		if (foreign) {
+			finish_foreign(u);
+		} else {
+			finish_failed(u, r, ONCE_UNKNOWN,
+				r == -ENOMEM ? NULL : "the answer (HTTP 200) is not etcd's");
+		}
+	} else if (some) {
+		tell_part(u, &reply);
+	}
+	codec_reply_fini(&reply);
+}
+
+static const struct transport_handler handler = {.done = on_done, .data = on_data};
 
 /* 0, or a negative errno when nothing was sent. */
 static int attempt(struct unary *u, int64_t left_ns)
@@ -270,6 +339,7 @@ static int attempt(struct unary *u, int64_t left_ns)
 		.size = u->request.body.size,
 		.cap = u->lane == TRANSPORT_BULK ? ANSWER_BULK_MAX : ANSWER_CONTROL_MAX,
 		.timeout_ns = left_ns,
+		.stream = u->rows,
 	};
 	struct client_gen *gen;
 	int r = client_gen(client, &gen);
@@ -364,5 +434,17 @@ int call_start(struct once_client *client, struct once_call **ret,
 	if (ret) {
 		*ret = &u->base;
 	}
+	return 0;
+}
+
+int call_in_parts(struct once_call *call, call_part_fn *part)
+{
+	struct unary *u = (struct unary *)call;
+	u->rows = calloc(1, sizeof(*u->rows));
+	if (!u->rows) {
+		return -ENOMEM;
+	}
+	codec_rows_init(u->rows);
+	u->part = part;
 	return 0;
 }

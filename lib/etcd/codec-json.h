@@ -21,16 +21,6 @@ int json_check(const char *data, size_t size);
 cJSON *json_parse(struct json *json, const char *data, size_t size);
 /* The same of what json_check() has let through. */
 cJSON *json_parse_checked(struct json *json, const char *data, size_t size);
-/* codec-rows.c: the same as json_parse(), without the elements of the array of that name at the top
- * level, in whose place is an empty one. */
-struct json_rows {
-	const char *at, *end; /* borrowed from the document */
-	size_t n;	      /* elements left */
-};
-cJSON *json_parse_rows(
-	struct json *json, const char *data, size_t size, const char *name, struct json_rows *ret);
-/* The next element, while n is not 0: an object; NULL on error. Freed by json_free(). */
-cJSON *json_next_row(struct json *json, struct json_rows *rows);
 /* secret: overwrites every string first. NULL is fine. */
 void json_free(cJSON *root, bool secret);
 
@@ -65,6 +55,8 @@ struct codec_header {
 /* False (and an error) when there is none: then it is no answer of etcd. */
 bool json_header(struct json *json, const cJSON *object, struct codec_header *ret);
 void json_kv(struct json *json, const cJSON *object, struct once_kv *ret);
+/* codec-row.c: the same from its text. */
+void json_row(struct json *json, const char *text, size_t size, struct once_kv *ret);
 
 /* An error as 3.4 ("error", "message", "code"), 3.5 ("code", "message") or a stream ("error":
  * {...}) puts it. False: object is none. */

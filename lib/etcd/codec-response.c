@@ -91,24 +91,18 @@ static void decode_delete(struct json *json, const cJSON *object, struct once_op
 	ret->count = json_i64(json, object, "deleted");
 }
 
-/* The keys of a range that were not made part of its tree. */
-static void decode_rows(struct json *json, struct json_rows *rows, struct once_op_result *ret)
+/* The keys of a range, which are not part of the tree. */
+static void copy_rows(struct json *json, const struct codec_rows *rows, struct once_op_result *ret)
 {
-	struct once_kv *kvs = arena_array(json->arena, rows->n, sizeof(*kvs));
+	struct once_kv *kvs = arena_array(json->arena, rows->n_kvs, sizeof(*kvs));
 
 	if (!kvs) {
 		json_fail(json, -ENOMEM);
 		return;
 	}
+	memcpy(kvs, rows->kvs, rows->n_kvs * sizeof(*kvs));
 	ret->kvs = kvs;
-	ret->n_kvs = rows->n;
-	for (size_t i = 0; rows->n > 0 && json->error == 0; i++) {
-		cJSON *row = json_next_row(json, rows);
-
-		if (row)
-			json_kv(json, row, &kvs[i]);
-		json_free(row, false);
-	}
+	ret->n_kvs = rows->n_kvs;
 }
 
 /* Behind the op that begins at shape. */
@@ -451,16 +445,13 @@ static int report_error(struct codec_reply *reply, const struct codec_request *r
 	return verdict.error;
 }
 
-int codec_decode(struct codec_reply *reply, const struct codec_request *request, int http_status,
-	const void *body, size_t size)
+static int decode(struct codec_reply *reply, const struct codec_request *request, int http_status,
+	const void *body, size_t size, const struct codec_rows *rows)
 {
 	struct json json = {.arena = &reply->arena};
 	bool stream = request->kind == CODEC_LEASE_KEEPALIVE;
 	bool secret = request->kind == CODEC_AUTHENTICATE;
-	struct json_rows rows = {0};
-	cJSON *root = request->kind == CODEC_RANGE && http_status == 200
-			      ? json_parse_rows(&json, body, size, "kvs", &rows)
-			      : json_parse(&json, body, size);
+	cJSON *root = json_parse(&json, body, size);
 	struct codec_error error;
 	int r;
 
@@ -478,11 +469,29 @@ int codec_decode(struct codec_reply *reply, const struct codec_request *request,
 	else
 		decode_answer(
 			&json, stream ? json_object(&json, root, "result") : root, request, reply);
-	if (rows.n > 0 && json.error == 0)
-		decode_rows(&json, &rows, &reply->response.op);
+	if (rows && rows->n_kvs > 0 && json.error == 0)
+		copy_rows(&json, rows, &reply->response.op);
 	json_free(root, secret);
 	if (json.error < 0)
 		return reject(reply, json.error, http_status, body, size);
 	reply->response.outcome = ONCE_APPLIED;
 	return 0;
+}
+
+int codec_decode(struct codec_reply *reply, const struct codec_request *request, int http_status,
+	const void *body, size_t size)
+{
+	struct codec_rows rows;
+	int r;
+
+	if (request->kind != CODEC_RANGE || http_status != 200)
+		return decode(reply, request, http_status, body, size, NULL);
+	/* A tree of a large range would be several times its text. */
+	codec_rows_init(&rows);
+	r = codec_rows_push(&rows, body, size, &reply->arena);
+	r = r < 0 ? reject(reply, r, http_status, body, size)
+		  : decode(reply, request, http_status, buf_text(&rows.around), rows.around.size,
+			    &rows);
+	codec_rows_fini(&rows);
+	return r;
 }

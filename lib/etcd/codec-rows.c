@@ -1,132 +1,263 @@
-/* One large array of an answer, an element at a time: a tree of a whole page would be several times
- * its text.
+/* The keys of a range's answer, cut out of it as it comes: neither the page nor a tree of it need fit
+ * into memory.
  *
- * Happy path: the document is checked as a whole; the array is found and cut out; what is left, with an
- * empty array in its place, becomes the tree; then each element becomes a tree of its own.
+ *	BEFORE -> FIRST -> INSIDE -> BETWEEN -> NEXT -> INSIDE ... -> BEHIND
  *
- * Failures: as json_parse(). A name that is written with escapes is not found, and its array stays in
- * the tree: the caller reads both. The walk is for what json_check() let through, inside an object, so
- * there is always an end to find. */
+ * - Until the array begins, and behind it, bytes are kept in `around`: in the end that is the answer
+ *   with an empty array, and codec_decode() looks at it as at any other.
+ * - An element is cut where its brackets are closed, and believed when codec-row.c has read it. One
+ *   that ends in a later piece is kept in `row`.
+ *
+ * Failures: -EBADMSG, -ENOMEM, and they stick. An array that is never closed leaves `around` without
+ * its end, which is no JSON. An array whose name is written with escapes stays in `around`. */
 #include "etcd/codec-json.h"
+#include "etcd/codec.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+	AROUND_MAX = 1 << 20,
+	LOOK = 4096, /* bytes taken at a time while the array is not found: they are copied */
+};
+
+void codec_rows_init(struct codec_rows *rows)
+{
+	*rows = (struct codec_rows){0};
+	buf_init(&rows->around, AROUND_MAX);
+	buf_init(&rows->row, CODEC_ANSWER_MAX);
+}
+
+void codec_rows_fini(struct codec_rows *rows)
+{
+	buf_fini(&rows->around);
+	buf_fini(&rows->row);
+	free(rows->kvs);
+	rows->kvs = NULL;
+}
 
 static bool is_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static const char *skip_space(const char *at)
+/* ---- before the array: these give NULL when the text ends too early -------------------------- */
+
+static const char *skip_space(const char *at, const char *end)
 {
-	while (is_space(*at))
+	while (at && at < end && is_space(*at))
 		at++;
-	return at;
+	return at && at < end ? at : NULL;
 }
 
 /* Behind a string that begins here. */
-static const char *skip_string(const char *at)
+static const char *skip_string(const char *at, const char *end)
 {
-	for (at++; *at != '"'; at++)
+	for (at++; at < end && *at != '"'; at++)
 		at += *at == '\\';
-	return at + 1;
+	return at < end ? at + 1 : NULL;
 }
 
 /* Behind a value that begins here. */
-static const char *skip_value(const char *at)
+static const char *skip_value(const char *at, const char *end)
 {
 	int depth = 0;
 
 	if (*at != '"' && *at != '{' && *at != '[') {
-		while (*at != ',' && *at != ']' && *at != '}' && !is_space(*at))
+		while (at < end && *at != ',' && *at != ']' && *at != '}' && !is_space(*at))
 			at++;
-		return at;
+		return at < end ? at : NULL;
 	}
 	do {
 		depth += (*at == '{' || *at == '[') - (*at == '}' || *at == ']');
-		at = *at == '"' ? skip_string(at) : at + 1;
-	} while (depth > 0);
-	return at;
+		at = *at == '"' ? skip_string(at, end) : at + 1;
+	} while (at && at < end && depth > 0);
+	return depth > 0 ? NULL : at;
 }
 
-/* The value of the member, an array that is not empty; NULL: there is none. */
-static const char *find_array(const char *at, const char *name)
+/* Behind the bracket that opens the array of that name at the top level; NULL: not yet, or never. */
+static const char *find_array(const char *at, const char *end, const char *name)
 {
 	size_t n = strlen(name);
 
-	for (at = skip_space(at + 1); *at == '"'; at = skip_space(at)) {
-		const char *key = at + 1, *end = skip_string(at);
-		bool found = (size_t)(end - at) == n + 2 && memcmp(key, name, n) == 0;
+	at = skip_space(at, end);
+	if (!at || *at != '{')
+		return NULL;
+	for (at = skip_space(at + 1, end); at && *at == '"'; at = skip_space(at + 1, end)) {
+		const char *key = at + 1, *behind = skip_string(at, end);
+		bool found = behind && (size_t)(behind - at) == n + 2 && memcmp(key, name, n) == 0;
 
-		at = skip_space(skip_space(end) + 1); /* behind the colon */
-		if (found && *at == '[' && *skip_space(at + 1) != ']')
-			return at;
-		at = skip_space(skip_value(at));
-		if (*at != ',')
+		at = skip_space(behind, end);
+		if (!at || *at != ':')
 			return NULL;
-		at++;
+		at = skip_space(at + 1, end);
+		if (found && at && *at == '[')
+			return at + 1;
+		at = at ? skip_space(skip_value(at, end), end) : NULL;
+		if (!at || *at != ',')
+			return NULL;
 	}
 	return NULL;
 }
 
-static size_t count(struct json_rows rows)
+/* What stands before the array, closed, must hold the header: whose keys these are. */
+static void read_header(struct codec_rows *rows)
 {
-	size_t n = 1;
+	struct arena arena;
+	struct json json = {.arena = &arena};
+	struct codec_header header;
+	char *text = malloc(rows->around.size + 2);
+	cJSON *root = NULL;
 
-	while ((rows.at = skip_space(skip_value(skip_space(rows.at)))) < rows.end) {
-		rows.at++; /* the comma */
-		n++;
+	arena_init(&arena);
+	if (text) {
+		memcpy(text, rows->around.data, rows->around.size);
+		memcpy(text + rows->around.size, "]}", 2);
+		root = json_parse(&json, text, rows->around.size + 2);
 	}
-	return n;
-}
-
-/* The document with [] in the place of what lies between. */
-static cJSON *parse_around(
-	struct json *json, const char *data, size_t size, const char *begin, const char *end)
-{
-	size_t before = (size_t)(begin - data), after = size - (size_t)(end - data);
-	char *text = malloc(before + 2 + after);
-	cJSON *root;
-
-	if (!text) {
-		json_fail(json, -ENOMEM);
-		return NULL;
+	rows->error = text ? json.error : -ENOMEM;
+	if (root && json_object(&json, root, "header") && json_header(&json, root, &header)) {
+		rows->cluster_id = header.cluster_id;
+		rows->member_id = header.member_id;
+		rows->revision = header.revision;
+		rows->raft_term = header.raft_term;
 	}
-	memcpy(text, data, before);
-	memcpy(text + before, "[]", 2);
-	memcpy(text + before + 2, end, after);
-	root = json_parse_checked(json, text, before + 2 + after);
+	json_free(root, false);
 	free(text);
-	return root;
+	arena_fini(&arena);
 }
 
-cJSON *json_parse_rows(
-	struct json *json, const char *data, size_t size, const char *name, struct json_rows *ret)
+/* How much of the piece belongs to what stands before the array. */
+static size_t look_for_array(struct codec_rows *rows, const char *data, size_t size)
 {
-	int r = json_check(data, size);
-	const char *at = r == 0 ? skip_space(data) : NULL, *array, *end;
+	struct buf *around = &rows->around;
+	size_t before = around->size, keep;
+	const char *at;
 
-	*ret = (struct json_rows){0};
-	if (r < 0) {
-		json_fail(json, r);
-		return NULL;
+	rows->error = buf_append(around, data, size);
+	if (rows->error < 0)
+		return size;
+	at = find_array(around->data, around->data + around->size, "kvs");
+	if (!at)
+		return size;
+	keep = (size_t)(at - around->data);
+	around->size = keep;
+	around->data[keep] = '\0';
+	rows->state = CODEC_ROWS_FIRST;
+	read_header(rows);
+	return keep - before;
+}
+
+/* ---- the array ------------------------------------------------------------------------------- */
+
+static struct once_kv *next_kv(struct codec_rows *rows)
+{
+	size_t cap = rows->cap ? rows->cap * 2 : 64;
+	struct once_kv *kvs;
+
+	if (rows->n_kvs == rows->cap) {
+		kvs = realloc(rows->kvs, cap * sizeof(*kvs));
+		if (!kvs)
+			return NULL;
+		rows->kvs = kvs;
+		rows->cap = cap;
 	}
-	array = *at == '{' ? find_array(at, name) : NULL;
-	if (!array)
-		return json_parse_checked(json, data, size);
-	end = skip_value(array);
-	*ret = (struct json_rows){.at = array + 1, .end = end - 1};
-	ret->n = count(*ret);
-	return parse_around(json, data, size, array, end);
+	return &rows->kvs[rows->n_kvs++];
 }
 
-cJSON *json_next_row(struct json *json, struct json_rows *rows)
+static void take_row(struct codec_rows *rows, const char *text, size_t size, struct arena *arena)
 {
-	const char *begin = skip_space(rows->at), *end = skip_value(begin);
+	struct json json = {.arena = arena};
+	struct once_kv *kv = next_kv(rows);
 
-	rows->at = skip_space(end);
-	rows->at += rows->at < rows->end; /* the comma */
-	rows->n--;
-	return json_parse_checked(json, begin, (size_t)(end - begin));
+	if (kv)
+		json_row(&json, text, size, kv);
+	rows->error = kv ? json.error : -ENOMEM;
+	rows->state = CODEC_ROWS_BETWEEN;
+}
+
+/* Behind the element, or the end of the piece. */
+static const char *scan(struct codec_rows *rows, const char *at, const char *end)
+{
+	while (at < end) {
+		if (rows->in_string && rows->escaped) {
+			rows->escaped = false;
+			at++;
+		} else if (rows->in_string) {
+			const char *quote = memchr(at, '"', (size_t)(end - at));
+			const char *stop = quote ? quote : end;
+			const char *slash = memchr(at, '\\', (size_t)(stop - at));
+
+			rows->escaped = slash;
+			rows->in_string = slash || !quote;
+			at = slash ? slash + 1 : quote ? quote + 1 : end;
+		} else {
+			rows->in_string = *at == '"';
+			rows->depth += (*at == '{' || *at == '[') - (*at == '}' || *at == ']');
+			at++;
+			if (rows->depth == 0)
+				return at;
+		}
+	}
+	return at;
+}
+
+static const char *inside(
+	struct codec_rows *rows, const char *at, const char *end, struct arena *arena)
+{
+	const char *behind = scan(rows, at, end);
+	bool whole = rows->depth == 0;
+
+	if (whole && rows->row.size == 0) {
+		take_row(rows, at, (size_t)(behind - at), arena);
+		return behind;
+	}
+	rows->error = buf_append(&rows->row, at, (size_t)(behind - at));
+	if (whole && rows->error == 0) {
+		take_row(rows, rows->row.data, rows->row.size, arena);
+		buf_reset(&rows->row);
+	}
+	return behind;
+}
+
+/* One step in the array; behind what it took. */
+static const char *step(
+	struct codec_rows *rows, const char *at, const char *end, struct arena *arena)
+{
+	enum codec_rows_state state = rows->state;
+
+	if (state == CODEC_ROWS_INSIDE)
+		return inside(rows, at, end, arena);
+	if (is_space(*at))
+		return at + 1;
+	if (*at == '{' && state != CODEC_ROWS_BETWEEN) {
+		rows->state = CODEC_ROWS_INSIDE;
+		return at;
+	}
+	if (*at == ',' && state == CODEC_ROWS_BETWEEN) {
+		rows->state = CODEC_ROWS_NEXT;
+		return at + 1;
+	}
+	if (*at == ']' && state != CODEC_ROWS_NEXT)
+		rows->state = CODEC_ROWS_BEHIND;
+	else
+		rows->error = -EBADMSG;
+	return at;
+}
+
+int codec_rows_push(struct codec_rows *rows, const void *data, size_t size, struct arena *arena)
+{
+	const char *at = data, *end = at + size;
+
+	rows->n_kvs = 0;
+	while (rows->error == 0 && at < end && rows->state == CODEC_ROWS_BEFORE)
+		at += look_for_array(rows, at, end - at < LOOK ? (size_t)(end - at) : LOOK);
+	while (rows->error == 0 && at < end && rows->state != CODEC_ROWS_BEHIND)
+		at = step(rows, at, end, arena);
+	if (rows->error == 0 && rows->state == CODEC_ROWS_BEHIND)
+		rows->error = buf_append(&rows->around, at, (size_t)(end - at));
+	if (rows->error == -E2BIG)
+		rows->error = -EBADMSG;
+	return rows->error;
 }

@@ -111,6 +111,37 @@ int codec_decode(struct codec_reply *reply, const struct codec_request *request,
 void codec_reply_fail(
 	struct codec_reply *reply, int error, enum once_outcome outcome, const char *message);
 
+/* ---- the keys of a range, as they come ------------------------------------------------------- */
+
+enum codec_rows_state {
+	CODEC_ROWS_BEFORE,
+	CODEC_ROWS_FIRST, /* an element or the end is next */
+	CODEC_ROWS_NEXT,  /* an element is */
+	CODEC_ROWS_INSIDE,
+	CODEC_ROWS_BETWEEN, /* a comma or the end is */
+	CODEC_ROWS_BEHIND,
+};
+
+struct codec_rows {
+	struct buf around;   /* the answer without the elements, for codec_decode() */
+	struct once_kv *kvs; /* owned: what became whole with the last piece */
+	size_t n_kvs, cap;
+	/* of the header, which etcd writes first; revision 0: there was none before the keys */
+	uint64_t cluster_id, member_id, raft_term;
+	int64_t revision;
+	enum codec_rows_state state;
+	struct buf row; /* the beginning of an element */
+	int depth;
+	bool in_string, escaped;
+	int error;
+};
+
+void codec_rows_init(struct codec_rows *rows);
+void codec_rows_fini(struct codec_rows *rows);
+/* Takes the next piece of an answer of status 200. kvs point into the arena and are good until the
+ * next push. 0, -EBADMSG or -ENOMEM, which stick. */
+int codec_rows_push(struct codec_rows *rows, const void *data, size_t size, struct arena *arena);
+
 /* ---- watch ----------------------------------------------------------------------------------- */
 
 enum codec_watch_what {

@@ -339,8 +339,11 @@ int exchange_prepare(
 	(void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, lane->gen->tls ? 1L : 0L);
 	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, ex->headers);
 	(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->size);
-	(void)curl_easy_setopt(
-		easy, CURLOPT_BUFFERSIZE, lane->which == TRANSPORT_BULK ? 64L * 1024 : 16L * 1024);
+	/* libcurl fills up to 100 of them before a stream's bytes are handed out. */
+	(void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
+		request->stream			? 4L * 1024
+		: lane->which == TRANSPORT_BULK ? 64L * 1024
+						: 16L * 1024);
 	(void)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE,
 		request->size > 16 * 1024 ? 64L * 1024 : 16L * 1024);
 	(void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, lane);

@@ -137,6 +137,11 @@ enum {
 int call_start(struct once_client *client, struct once_call **ret,
 	const struct once_call_options *options, struct codec_request *request, int flags,
 	once_done_fn *done, void *userdata);
+/* Keys of a part of the answer; the call's last touch of everything. */
+typedef void call_part_fn(void *userdata, const struct once_response *part);
+/* For a range that was just begun: its keys are told as they come, and done() is called without them.
+ * 0 or -ENOMEM. */
+int call_in_parts(struct once_call *call, call_part_fn *part);
 /* gen is thrown away: what was sent ends as unknown, the rest goes elsewhere. */
 void call_cut(struct list *in_gen, const char *why);
 

@@ -1,10 +1,12 @@
 /* A whole range at one revision, page by page.
  *
- *	AWAIT_PAGE -> rows() -> AWAIT_PAGE ... -> done()
+ *	AWAIT_PAGE -> rows() ... -> rows() with the count -> AWAIT_PAGE ... -> done()
  *
+ * - The keys of a page are told as they come, so a page may be larger than memory.
  * - The first page's revision is asked for by all the others (or the one the caller asked for).
  * - The next page begins behind the last key, which is that key and a NUL byte.
- * - etcd counts what is left of the range for each page, so pages should not be small.
+ * - etcd counts what is left of the range for each page: with pages of one size the time grows with
+ *   the square of the keys. Large ranges want large pages.
  *
  * Failures: of a page, and whatever rows() says, are done()'s. rows() may cancel the call or free
  * the client: then it is only marked dead, and freed when rows() returns. */
@@ -13,14 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_DEFAULT = 1000 };
+enum { PAGE_DEFAULT = 1000, KEY_MAX = 64 << 20 };
 
 struct pages {
 	struct once_call base; /* first */
 	struct once_call *call;
 	struct once_call_options options;
-	struct once_op op; /* key and range_end owned */
-	int64_t page, left;
+	struct once_op op;     /* range_end owned; key is next */
+	struct buf next;       /* where the next page begins */
+	int64_t page, left, n; /* n: keys of this page, so far */
 	bool limited, busy, dead;
 	once_rows_fn *rows;
 	once_done_fn *done;
@@ -36,7 +39,7 @@ static void pages_free(struct once_call *call)
 		p->dead = true;
 	}
 	if (!p->busy) {
-		free((void *)p->op.key.data);
+		buf_fini(&p->next);
 		free((void *)p->op.range_end.data);
 		free(p);
 	}
@@ -61,68 +64,76 @@ static void finish(struct pages *p, const struct once_response *from, int error)
 	done(userdata, &response);
 }
 
-/* Makes the next page begin behind the last key of this one. */
-static int move_on(struct pages *p, const struct once_response *page)
+/* Tells them; the pages may be dead then. */
+static int tell(struct pages *p, const struct once_response *page)
 {
-	struct once_bytes last = page->op.kvs[page->op.n_kvs - 1].key;
-	char *key = malloc(last.size + 1);
-	if (!key) {
-		return -ENOMEM;
+	p->busy = true;
+	int r = p->rows(p->userdata, page);
+	p->busy = false;
+	return r;
+}
+
+/* Makes the next page begin behind the last of these keys. */
+static int move_on(struct pages *p, const struct once_op_result *op)
+{
+	struct once_bytes last = op->kvs[op->n_kvs - 1].key;
+	buf_reset(&p->next);
+	(void)buf_append(&p->next, last.data, last.size);
+	p->n += (int64_t)op->n_kvs;
+	p->left -= (int64_t)op->n_kvs;
+	return buf_putc(&p->next, 0);
+}
+
+static void on_part(void *userdata, const struct once_response *part)
+{
+	struct pages *p = userdata;
+	int r = move_on(p, &part->op);
+	p->op.revision = p->op.revision ? p->op.revision : part->revision;
+	r = r ? r : tell(p, part);
+	if (p->dead) {
+		pages_free(&p->base);
+	} else if (r) {
+		p->call = once_call_cancel(p->call);
+		finish(p, part, r);
 	}
-	memcpy(key, last.data, last.size);
-	key[last.size] = 0;
-	free((void *)p->op.key.data);
-	p->op.key = (struct once_bytes){key, last.size + 1};
-	p->op.revision = p->op.revision ? p->op.revision : page->revision;
-	p->left -= (int64_t)page->op.n_kvs;
-	return 0;
 }
 
 static void on_page(void *userdata, const struct once_response *page)
 {
 	struct pages *p = userdata;
+	int r = 0;
 	p->call = NULL;
 	if (page->error) {
 		finish(p, page, 0);
 		return;
 	}
-	p->busy = true;
-	int r = page->op.n_kvs ? p->rows(p->userdata, page) : 0;
-	p->busy = false;
+	if (page->op.n_kvs) { /* they stood where nobody looks for them while they come */
+		r = move_on(p, &page->op);
+	}
+	if (!r && page->op.count) {
+		r = tell(p, page);
+	}
 	if (p->dead) {
 		pages_free(&p->base);
 		return;
 	}
-	bool more = page->op.more && page->op.n_kvs;
-	r = r || !more ? r : move_on(p, page);
-	if (!r && more && (!p->limited || p->left > 0)) {
+	p->op.revision = p->op.revision ? p->op.revision : page->revision;
+	bool more = !r && page->op.more && p->n && (!p->limited || p->left > 0);
+	if (more) {
 		r = ask(p);
-		more = r == 0;
-	} else {
-		more = false;
 	}
-	if (!more) {
+	if (!more || r) {
 		finish(p, page, r);
 	}
 }
 
 static int ask(struct pages *p)
 {
+	p->n = 0;
+	p->op.key = (struct once_bytes){buf_text(&p->next), p->next.size};
 	p->op.limit = p->limited && p->left < p->page ? p->left : p->page;
-	return once_kv(p->base.client, &p->call, &p->options, &p->op, on_page, p);
-}
-
-static int copy_bytes(struct once_bytes *ret, struct once_bytes from)
-{
-	char *data = malloc(from.size + 1);
-	if (!data) {
-		return -ENOMEM;
-	}
-	if (from.size) {
-		memcpy(data, from.data, from.size);
-	}
-	*ret = (struct once_bytes){data, from.size};
-	return 0;
+	int r = once_kv(p->base.client, &p->call, &p->options, &p->op, on_page, p);
+	return r ? r : call_in_parts(p->call, on_part);
 }
 
 int once_range_pages(struct once_client *client, struct once_call **ret_call,
@@ -141,15 +152,20 @@ int once_range_pages(struct once_client *client, struct once_call **ret_call,
 	call_init(&p->base, client, pages_free);
 	p->options = options ? *options : (struct once_call_options){0};
 	p->op = *op;
-	p->op.key = p->op.range_end = (struct once_bytes){NULL, 0};
+	char *end = malloc(op->range_end.size + 1);
+	if (end && op->range_end.size) {
+		memcpy(end, op->range_end.data, op->range_end.size);
+	}
+	p->op.range_end.data = end;
+	buf_init(&p->next, KEY_MAX);
 	p->page = page ? page : PAGE_DEFAULT;
 	p->limited = op->limit > 0;
 	p->left = op->limit;
 	p->rows = rows;
 	p->done = done;
 	p->userdata = userdata;
-	int r = copy_bytes(&p->op.key, op->key);
-	r = r ? r : copy_bytes(&p->op.range_end, op->range_end);
+	int r = buf_append(&p->next, op->key.data, op->key.size);
+	r = end ? r : -ENOMEM;
 	r = r ? r : ask(p);
 	if (r < 0) {
 		pages_free(&p->base);

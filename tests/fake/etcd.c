@@ -441,6 +441,11 @@ static int apply(struct fake_etcd *e, const char *path, const char *text, struct
 	return status;
 }
 
+static bool is_watch(const struct transport_exchange *ex)
+{
+	return strcmp(ex->path, "/v3/watch") == 0;
+}
+
 static struct transport_exchange *oldest(struct transport_fake *client)
 {
 	struct list *i;
@@ -449,7 +454,7 @@ static struct transport_exchange *oldest(struct transport_fake *client)
 		struct transport_exchange *ex =
 			list_entry(i, struct transport_exchange, in_transport);
 
-		if (!ex->stream)
+		if (!is_watch(ex))
 			return ex;
 	}
 	return NULL;
@@ -611,7 +616,7 @@ void fake_etcd_tick(struct fake_etcd *e, struct transport_fake *client)
 		struct transport_exchange *ex =
 			list_entry(i, struct transport_exchange, in_transport);
 
-		if (ex->stream && ex->mark <= e->revision && n < 64)
+		if (is_watch(ex) && ex->mark <= e->revision && n < 64)
 			streams[n++] = ex;
 	}
 	for (size_t j = 0; j < n; j++) {

@@ -36,8 +36,45 @@ static void on_deadline(void *userdata)
 	fake_fail(userdata, -ETIMEDOUT, true, true);
 }
 
+static bool is_there(const struct transport_fake *transport, const struct transport_exchange *ex)
+{
+	struct list *i;
+	list_foreach (i, &transport->exchanges) {
+		if (list_entry(i, struct transport_exchange, in_transport) == ex) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A stream's answer comes as data, in pieces. False: that ended the exchange, or all. */
+static bool hand_out(struct transport_exchange *ex, const char *body)
+{
+	struct transport_fake *transport = ex->gen->transport;
+	size_t piece = transport->piece ? transport->piece : strlen(body);
+	bool dead = false;
+	transport->dead = &dead;
+	while (*body && !dead && is_there(transport, ex)) {
+		char *data = strndup(body, piece);
+		body += strlen(data);
+		fake_data(ex, data);
+		free(data);
+	}
+	if (dead) {
+		return false;
+	}
+	transport->dead = NULL;
+	return is_there(transport, ex);
+}
+
 void fake_answer(struct transport_exchange *ex, int status, const char *body)
 {
+	if (ex->stream && status == 200) {
+		if (!hand_out(ex, body)) {
+			return;
+		}
+		body = "";
+	}
 	struct transport_result result = {.sent = true,
 		.connected = true,
 		.status = status,
@@ -133,6 +170,10 @@ static void gen_free(struct transport_gen *gen)
 
 static void transport_free(struct transport *base)
 {
+	bool *dead = ((struct transport_fake *)base)->dead;
+	if (dead) {
+		*dead = true;
+	}
 	free(base);
 }
 

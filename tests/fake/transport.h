@@ -33,11 +33,14 @@ struct transport_fake {
 	struct list exchanges; /* waiting for an answer, oldest first */
 	size_t n_started, n_gens, n_cut;
 	bool refuse_start; /* the next start fails with -ENOMEM */
+	size_t piece;	   /* bytes of a stream's answer that come at once; 0: all */
+	bool *dead;	   /* while one is handed out: set when all is freed */
 };
 
 struct transport_fake *fake_transport_new(struct fake_loop *loop);
 /* The oldest one that waits, optionally with this path; NULL: none. */
 struct transport_exchange *fake_pending(struct transport_fake *transport, const char *path);
+/* A stream's with status 200 comes as data. */
 void fake_answer(struct transport_exchange *exchange, int status, const char *body);
 /* Some bytes of a stream. */
 void fake_data(struct transport_exchange *exchange, const char *data);

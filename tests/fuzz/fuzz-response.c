@@ -124,6 +124,41 @@ static size_t check_applied(const struct codec_request *request, const struct co
 	return sum;
 }
 
+/* In pieces it must be the same as at once, but for a lack of memory. */
+static void check_pieces(const struct codec_request *request, const uint8_t *data, size_t size,
+	size_t piece, const struct codec_reply *whole)
+{
+	struct codec_reply reply;
+	struct codec_rows rows;
+	size_t n = 0, bytes = 0;
+	int r = 0;
+
+	codec_rows_init(&rows);
+	codec_reply_init(&reply);
+	for (size_t at = 0; at < size && r == 0; at += piece) {
+		r = codec_rows_push(
+			&rows, data + at, size - at < piece ? size - at : piece, &reply.arena);
+		n += rows.n_kvs;
+		for (size_t i = 0; i < rows.n_kvs; i++)
+			bytes += rows.kvs[i].key.size + rows.kvs[i].value.size;
+	}
+	r = r ? r : codec_decode(&reply, request, 200, buf_text(&rows.around), rows.around.size);
+	require(r == whole->response.error);
+	if (r == 0) {
+		n += reply.response.op.n_kvs;
+		for (size_t i = 0; i < reply.response.op.n_kvs; i++)
+			bytes += reply.response.op.kvs[i].key.size +
+				 reply.response.op.kvs[i].value.size;
+		require(n == whole->response.op.n_kvs);
+		for (size_t i = 0; i < n; i++)
+			bytes -= whole->response.op.kvs[i].key.size +
+				 whole->response.op.kvs[i].value.size;
+		require(bytes == 0);
+	}
+	codec_rows_fini(&rows);
+	codec_reply_fini(&reply);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const int statuses[] = {200, 200, 400, 503};
@@ -144,6 +179,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			reply.response.outcome == ONCE_APPLIED);
 	else
 		require(r < 0 && reply.response.n_leases == 0 && reply.response.op.n_results == 0);
+	if (request.kind == CODEC_RANGE && statuses[choice / 13 % 4] == 200)
+		check_pieces(&request, data, size, 1 + choice % 7, &reply);
 	if (r == -EBADMSG)
 		require(reply.response.outcome == ONCE_UNKNOWN);
 	codec_reply_fini(&reply);

@@ -115,7 +115,7 @@ static int on_rows(void *userdata, const struct once_response *page)
 {
 	struct pending *p = userdata;
 	p->rows += page->op.n_kvs;
-	p->pages++;
+	p->pages += page->op.count > 0;
 	return 0;
 }
 

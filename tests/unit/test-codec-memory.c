@@ -134,6 +134,23 @@ static int step_decode_big_value(void)
 	return step_decode(encode_range, 200, body);
 }
 
+static int step_decode_pieces(void)
+{
+	static const char text[] = "{" HEADER ",\"kvs\":[" KV "," KV "," KV "]}";
+	struct codec_rows rows;
+	struct arena arena;
+	int r = 0;
+
+	arena_init(&arena);
+	codec_rows_init(&rows);
+	for (size_t i = 0; i < sizeof(text) - 1 && r == 0; i += 7)
+		r = codec_rows_push(&rows, text + i,
+			sizeof(text) - 1 - i < 7 ? sizeof(text) - 1 - i : 7, &arena);
+	codec_rows_fini(&rows);
+	arena_fini(&arena);
+	return r;
+}
+
 static int encode_members(struct codec_request *request)
 {
 	return codec_encode_member_list(request, true);
@@ -236,6 +253,7 @@ static const struct {
 	{"encode", step_encode, 5},
 	{"decode txn", step_decode_txn, 50},
 	{"decode big value", step_decode_big_value, 10},
+	{"decode pieces", step_decode_pieces, 10},
 	{"decode members", step_decode_members, 20},
 	{"decode auth", step_decode_auth, 10},
 	{"decode status", step_decode_status, 15},

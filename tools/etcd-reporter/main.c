@@ -1,8 +1,11 @@
 /* etcd-reporter: what is in an etcd. Reads a prefix page by page at one revision and counts.
  *
  * Happy path: pages -> stats -> report; the count that etcd gave with the first page must be the count
- * of what came. A revision that was compacted in the middle: all over again, and said. A member that
- * does not answer: on from the last key, at the same revision. */
+ * of what came. Keys are counted as they come, so a page costs this process nothing; etcd makes each
+ * in memory, and counts the rest of the range for it, so pages are as large as that allows.
+ *
+ * Failures: a revision that was compacted in the middle: all over again, and said. A member that does
+ * not answer: on from the last key, at the same revision; in smaller pages when there was no time. */
 #include "base/buf.h"
 #include "tools/common/goflags.h"
 #include "tools/common/progress.h"
@@ -18,8 +21,9 @@ enum {
 	TRIES_MAX = 20,
 	KEY_MAX = 1 << 21,
 	PAGE_FIRST = 100,
-	PAGE_MAX = 1000,
-	PAGE_BYTES = 192 * 1024, /* of keys and values; as JSON and decoded it is four times that */
+	PAGE_LEAST = 1000,
+	PAGES = 32,	      /* about so many: then counting takes less time than reading */
+	PAGE_BYTES = 8 << 20, /* of keys and values; etcd takes several times that for a page */
 };
 
 struct reporter {
@@ -31,24 +35,39 @@ struct reporter {
 	int64_t revision, count; /* of the first page */
 	struct buf next;	 /* the key behind the last one read */
 	int64_t page;		 /* keys in a page */
-	bool done, resized;
+	uint64_t before;	 /* keys read when this page began */
+	bool done, resized, counted;
 	int error, tries, over;
 	char message[256];
 };
 
-/* Pages of keys are small when values are large: memory is bounded by bytes, not by keys. True: the
- * next pages should be of another size. */
+/* Keys in a page, from what was seen of them. True: the next pages should be of another size. */
 static bool resize(struct reporter *r)
 {
 	const struct stats *s = &r->stats;
 	int64_t each = (int64_t)((s->key_bytes + s->value_bytes) / s->keys) + 1,
-		page = PAGE_BYTES / each;
+		most = PAGE_BYTES / each, page = (r->count - (int64_t)s->keys) / PAGES;
 
-	page = page < 1 ? 1 : page > PAGE_MAX ? PAGE_MAX : page;
+	page = page < PAGE_LEAST ? PAGE_LEAST : page;
+	page = page < most ? page : most > 0 ? most : 1;
 	if (r->batch || (page < 2 * r->page && r->page < 2 * page))
 		return false;
 	r->page = page;
 	return true;
+}
+
+/* The last rows of a page come with the count of what it and all behind it hold. */
+static int on_page(struct reporter *r, const struct once_response *page)
+{
+	if (!r->counted) {
+		r->counted = true;
+		r->count = (int64_t)r->before + page->op.count;
+		r->progress.total = (uint64_t)r->count;
+	}
+	r->before = r->stats.keys;
+	r->tries = 0;
+	r->resized = page->op.more && resize(r);
+	return r->resized ? -ECANCELED : 0;
 }
 
 static int on_rows(void *userdata, const struct once_response *page)
@@ -56,22 +75,20 @@ static int on_rows(void *userdata, const struct once_response *page)
 	struct reporter *r = userdata;
 	size_t n = page->op.n_kvs;
 
-	if (r->revision == 0) {
-		r->revision = page->revision;
-		r->count = page->op.count;
-		r->progress.total = (uint64_t)r->count;
-	}
+	if (r->revision == 0)
+		r->revision = page->revision; /* from then on it is the header that moves */
 	for (size_t i = 0; i < n; i++)
 		stats_add(&r->stats, &page->op.kvs[i]);
-	buf_reset(&r->next);
-	(void)buf_append(&r->next, page->op.kvs[n - 1].key.data, page->op.kvs[n - 1].key.size);
-	(void)buf_putc(&r->next, '\0');
-	r->tries = 0;
+	if (n > 0) {
+		buf_reset(&r->next);
+		(void)buf_append(
+			&r->next, page->op.kvs[n - 1].key.data, page->op.kvs[n - 1].key.size);
+		(void)buf_putc(&r->next, '\0');
+	}
 	progress_show(&r->progress, r->stats.keys, NULL);
 	if (buf_error(&r->next))
 		return buf_error(&r->next);
-	r->resized = page->op.more && resize(r);
-	return r->resized ? -ECANCELED : 0;
+	return page->op.count > 0 ? on_page(r, page) : 0;
 }
 
 static void on_done(void *userdata, const struct once_response *response)
@@ -89,6 +106,7 @@ static void begin(struct reporter *r)
 {
 	stats_init(&r->stats, strlen(r->prefix), (size_t)r->top, (size_t)r->depth);
 	r->revision = r->count = 0;
+	r->counted = false;
 	r->page = r->batch ? r->batch : PAGE_FIRST;
 	buf_reset(&r->next);
 }
@@ -109,6 +127,7 @@ static void scan(struct reporter *r)
 	int code;
 
 	r->done = r->resized = false;
+	r->before = r->stats.keys;
 	code = once_range_pages(r->ctl.client, &call, &options, &op, r->page, on_rows, on_done, r);
 	if (code < 0) {
 		r->error = code;
@@ -141,6 +160,8 @@ static bool again(struct reporter *r)
 	if (!passes(r->error) || ++r->tries * ONCE_NSEC_PER_SEC / 10 > r->timeout_ns ||
 		r->tries > TRIES_MAX)
 		return false;
+	if (r->error == -ETIMEDOUT && !r->batch && r->page > PAGE_FIRST)
+		r->page /= 4;
 	(void)ctl_wait(&r->ctl, &never, ONCE_NSEC_PER_SEC / 10);
 	return true;
 }
@@ -179,7 +200,7 @@ static int parse(struct reporter *r, int argc, char **argv, bool *ret_done)
 	const struct goflag flags[] = {
 		{"prefix", GOFLAG_TEXT, &r->prefix, 0, 0, "KEY", "what to report on [all keys]"},
 		{"batch", GOFLAG_NUMBER, &r->batch, 1, 100000, "COUNT",
-			"keys in a page [up to 1000, fewer large ones]"},
+			"keys in a page [a 32nd of all, at least 1000, at most 8 MiB of them]"},
 		{"serializable", GOFLAG_BOOL, &r->serializable, 0, 1, NULL,
 			"read without asking the other members"},
 		{"top", GOFLAG_NUMBER, &r->top, 0, TOP_MAX, "COUNT",

@@ -324,9 +324,12 @@ int once_self_test(struct once_client *client, struct once_call **ret_call,
  * returns NULL. */
 struct once_call *once_call_cancel(struct once_call *call);
 
-/* Every key of a range at one revision, page by page: rows() is called with each page in key order,
- * then done() once, with an empty op. A compaction in between is -ESTALE. rows() returning non-zero
- * ends it with that code. page 0: 1000 keys. */
+/* Every key of a range at one revision, in key order: rows() is called with as many as have come, and
+ * at the end of each page of so many keys once more, perhaps without keys, but with op.count, which is
+ * what the range still held when the page began, and op.more; then done() once, with an empty op.
+ * Memory holds a part of a page, whatever its size. A compaction in between is -ESTALE. rows()
+ * returning non-zero ends it with that code. page 0: 1000 keys; etcd counts the rest of the range for
+ * each page, so a large range wants large ones. Source: etcd's RangeRequest.limit. Since 0.1. */
 typedef int once_rows_fn(void *userdata, const struct once_response *page);
 int once_range_pages(struct once_client *client, struct once_call **ret_call,
 	const struct once_call_options *options, const struct once_op *op, int64_t page,
