@@ -115,7 +115,21 @@ struct once_elector *node_by_group(struct once_node *n, struct once_bytes key)
 	return e;
 }
 
-/* Says once when etcd stops answering, each minute while it does not, and once when it is back. */
+/* What waiting does not mend: a certificate, a password or a right. */
+static bool needs_somebody(int error)
+{
+	return error == -EKEYREJECTED || error == -EACCES || error == -EPERM;
+}
+
+static const char *hint(int error)
+{
+	return error == -EPERM	? "; expected the rights that \"oncectl rbac\" prints"
+	       : error == -EACCES ? "; expected a user and a password that this etcd knows"
+				  : "";
+}
+
+/* Says once when etcd stops answering, once more when the reason turns out to need somebody, each minute while it
+ * does not answer, and once when it is back. */
 void node_answered(struct once_node *n, const struct once_response *response)
 {
 	struct once_instant now = n->loop->ops->now(n->loop);
@@ -132,13 +146,16 @@ void node_answered(struct once_node *n, const struct once_response *response)
 	}
 	if (response->error == 0 || response->error == -ENOENT || response->error == -ENOSPC)
 		return;
-	if (n->unreachable && once_elapsed_max(n->unreachable_at, now) < SAY_AGAIN)
+	if (n->unreachable && once_elapsed_max(n->unreachable_at, now) < SAY_AGAIN &&
+		(n->needs_somebody || !needs_somebody(response->error)))
 		return;
 	n->unreachable = true;
+	n->needs_somebody = needs_somebody(response->error);
 	n->unreachable_at = now;
-	elector_say(e, ONCE_LOG_WARNING, "etcd-silent", "etcd does not serve us: %s: %s",
+	elector_say(e, ONCE_LOG_WARNING, "etcd-silent", "etcd does not serve us: %s: %s%s",
 		response->endpoint ? response->endpoint : "",
-		response->message[0] ? response->message : once_strerror(response->error));
+		response->message[0] ? response->message : once_strerror(response->error),
+		hint(response->error));
 }
 
 /* ---- the guard is tested ---- */

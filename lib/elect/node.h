@@ -56,6 +56,7 @@ struct once_node {
 	bool tested, testing;
 	struct once_instant unreachable_at; /* last time it was said that etcd does not answer */
 	bool unreachable;
+	bool needs_somebody; /* what was said last does not mend itself */
 
 	struct {
 		int64_t id, ttl;

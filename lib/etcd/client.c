@@ -13,6 +13,7 @@
  *
  * The listener hears of it in a turn of its own, because it may free the client. */
 #include "etcd/internal.h"
+#include "etcd/pem.h"
 #include <errno.h>
 #include <once/time.h>
 #include <stdio.h>
@@ -255,18 +256,19 @@ static int copy_endpoints(struct once_client *client, const struct once_client_c
 static int client_init(struct once_client *client, const struct once_client_config *config,
 	const char **ret_message)
 {
-	struct transport_tls tls = {config->cacert, config->cert, config->key_file};
+	struct pem *pem = NULL;
 	int r = copy_endpoints(client, config, ret_message);
-	r = r ? r : pem_check_files(config, ret_message);
+	r = r ? r : pem_read(&pem, config, ret_message);
 	r = r ? r : auth_init(&client->auth, config->user, config->password);
 	r = r ? r : leader_init(client, config->prefer_leader);
 	client->note_timer = client->loop->ops->timer_new(client->loop, on_note, client);
 	r = r || client->note_timer ? r : -ENOMEM;
-	return r || client->transport
-		       ? r
-		       : transport_curl_new(&client->transport, client->loop, &tls,
-				 config->connect_timeout_ns > 0 ? config->connect_timeout_ns
-								: CONNECT_TIMEOUT_NS);
+	if (!r && !client->transport) {
+		r = transport_curl_new(&client->transport, client->loop, pem,
+			config->connect_timeout_ns > 0 ? config->connect_timeout_ns : CONNECT_TIMEOUT_NS);
+	}
+	pem = pem_unref(pem);
+	return r;
 }
 
 int once_client_new(struct once_client **ret, struct once_loop *loop,
@@ -361,16 +363,22 @@ void once_client_rotate(struct once_client *client, const char *why)
 int once_client_reload(struct once_client *client, const struct once_client_config *config,
 	const char **ret_message)
 {
-	struct transport_tls tls = {config->cacert, config->cert, config->key_file};
+	struct pem *pem = NULL;
 	const char *ignored;
 	ret_message = ret_message ? ret_message : &ignored;
 	*ret_message = "out of memory";
-	int r = pem_check_files(config, ret_message);
+	int r = pem_read(&pem, config, ret_message);
+	if (!r && pem->cert_fault) {
+		client_say(ret_message, "%s: the certificate %s", config->cert, pem->cert_fault);
+		r = -EKEYREJECTED;
+	}
 	r = r ? r : auth_change(&client->auth, config->user, config->password);
-	r = r ? r : client->transport->ops->use(client->transport, &tls);
 	if (r < 0) {
+		pem = pem_unref(pem);
 		return r;
 	}
+	client->transport->ops->use(client->transport, pem);
+	pem = pem_unref(pem);
 	*ret_message = NULL;
 	if (client->gen) {
 		client_retire(

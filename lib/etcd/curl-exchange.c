@@ -46,6 +46,7 @@ static size_t on_write(char *data, size_t size, size_t n, void *userdata)
 		long status = 0;
 		(void)curl_easy_getinfo(ex->easy, CURLINFO_RESPONSE_CODE, &status);
 		ex->result.status = (int)status;
+		ex->lane->answered = true;
 		if (ex->stream && status != 200) {
 			ex->stream = false;
 			ex->in.max = REFUSAL_MAX;
@@ -64,6 +65,7 @@ void exchange_destroy(struct transport_curl *transport, struct transport_exchang
 {
 	transport->loop->ops->timer_free(ex->timer);
 	curl_easy_cleanup(ex->easy);
+	ex->pem = pem_unref(ex->pem);
 	free(ex);
 }
 
@@ -166,24 +168,6 @@ static int map_code(CURLcode code, bool sent)
 	}
 }
 
-/* Under TLS 1.3 a server refuses a client's certificate after the handshake, when the request may
- * be under way; OpenSSL's text is all that tells. */
-static bool is_tls_alert(const char *message)
-{
-	return strstr(message, "alert") &&
-	       (strstr(message, "certificate") || strstr(message, "unknown ca") ||
-		       strstr(message, "access denied"));
-}
-
-/* A server that refuses a certificate may close so fast that its alert is lost; then only the
- * moment tells: connected, nothing sent. */
-static bool maybe_certificate(const struct transport_exchange *ex, CURLcode code)
-{
-	return ex->lane->gen->tls && !ex->result.sent &&
-	       (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_HTTP2 ||
-		       code == CURLE_GOT_NOTHING);
-}
-
 void exchange_end_with(struct transport_exchange *ex, CURLcode code)
 {
 	struct transport_result *result = &ex->result;
@@ -204,16 +188,11 @@ void exchange_end_with(struct transport_exchange *ex, CURLcode code)
 		(void)snprintf(ex->message, sizeof(ex->message),
 			"the answer is larger than %zu bytes", ex->in.max);
 	}
-	if (code != CURLE_OK && is_tls_alert(ex->message)) {
-		result->sent = false;
-		result->error = -EKEYREJECTED;
-	} else if (code == CURLE_SSL_CONNECT_ERROR && strstr(ex->message, "wrong version number")) {
-		result->error = -EKEYREJECTED;
+	if (result->status) {
+		ex->lane->answered = true;
 	}
-	if (maybe_certificate(ex, code)) {
-		size_t n = strlen(ex->message);
-		(void)snprintf(ex->message + n, sizeof(ex->message) - n,
-			" (does the server accept this certificate?)");
+	if (code != CURLE_OK) {
+		refusal_explain(ex, code);
 	}
 	result->connected = result->sent && result->error != -EKEYREJECTED;
 	ex->ended = true;
@@ -259,28 +238,39 @@ static void set_common(const struct transport_curl *transport, struct transport_
 		(long)(transport->connect_timeout_ns / ONCE_NSEC_PER_MSEC));
 	(void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	/* A session taken up again is judged by the certificate of its first handshake. */
+	(void)curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	(void)curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+}
+
+/* Not copied: the exchange keeps a reference until it is told otherwise. */
+static void set_blob(CURL *easy, CURLoption option, const struct buf *text)
+{
+	struct curl_blob blob = {text->data, text->size, CURL_BLOB_NOCOPY};
+	(void)curl_easy_setopt(easy, option, &blob);
 }
 
 static void set_files(const struct transport_curl *transport, struct transport_exchange *ex)
 {
-	if (ex->files == transport->files) {
+	if (ex->pem == transport->pem) {
 		return;
 	}
-	if (ex->files) {
+	if (ex->pem) {
 		/* There is no other way back to libcurl's own defaults. */
 		curl_easy_reset(ex->easy);
 		set_common(transport, ex);
 	}
-	ex->files = transport->files;
-	if (transport->cacert) {
+	ex->pem = pem_unref(ex->pem);
+	ex->pem = pem_ref(transport->pem);
+	if (ex->pem->cacert.size) {
 		/* Only this CA: libcurl would trust the system's directory beside it. */
-		(void)curl_easy_setopt(ex->easy, CURLOPT_CAINFO, transport->cacert);
+		set_blob(ex->easy, CURLOPT_CAINFO_BLOB, &ex->pem->cacert);
+		(void)curl_easy_setopt(ex->easy, CURLOPT_CAINFO, NULL);
 		(void)curl_easy_setopt(ex->easy, CURLOPT_CAPATH, NULL);
 	}
-	if (transport->cert) {
-		(void)curl_easy_setopt(ex->easy, CURLOPT_SSLCERT, transport->cert);
-		(void)curl_easy_setopt(ex->easy, CURLOPT_SSLKEY, transport->key_file);
+	if (ex->pem->cert.size) {
+		set_blob(ex->easy, CURLOPT_SSLCERT_BLOB, &ex->pem->cert);
+		set_blob(ex->easy, CURLOPT_SSLKEY_BLOB, &ex->pem->key);
 	}
 }
 

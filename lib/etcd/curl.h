@@ -4,14 +4,14 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "etcd/pem.h"
 #include "etcd/transport.h"
 #include <curl/curl.h>
 
 struct transport_curl {
 	struct transport base; /* first */
 	struct once_loop *loop;
-	char *cacert, *cert, *key_file;
-	unsigned files; /* counts how often these were changed */
+	struct pem *pem; /* a reference */
 	int64_t connect_timeout_ns;
 	struct list ready; /* exchanges that have something to hand out */
 	struct once_timer *deliver;
@@ -24,6 +24,7 @@ struct lane {
 	enum transport_lane which;
 	CURLM *multi; /* made at first use */
 	bool reset;   /* what is closed now is given up */
+	bool answered; /* something came over it */
 	struct once_timer *timer;
 	struct list sockets;
 };
@@ -50,7 +51,7 @@ struct transport_exchange {
 	struct list in_gen, in_ready; /* in_gen: also of the spare list */
 	struct lane *lane;
 	CURL *easy;
-	unsigned files; /* which ones it was told */
+	struct pem *pem; /* what it was told, a reference; NULL: nothing yet */
 	struct curl_slist *headers;
 	struct once_timer *timer;
 	const char *body; /* borrowed */
@@ -92,5 +93,10 @@ void exchange_make_ready(struct transport_exchange *ex);
 void exchange_end_with(struct transport_exchange *ex, CURLcode code);
 /* Hands out one item; its last touch of everything. */
 void exchange_deliver(struct transport_curl *transport);
+
+/* ---- curl-refusal.c: whose certificate was refused, and why ------------------------------------- */
+
+/* Rewrites the message of a failed exchange, and what it counts as. */
+void refusal_explain(struct transport_exchange *ex, CURLcode code);
 
 #endif

@@ -110,11 +110,6 @@ int endpoint_parse(
 /* Whether both name the same place. b may be any URL. */
 bool endpoint_same(const char *url, const char *b);
 
-/* ---- pem.c ----------------------------------------------------------------------------------- */
-
-/* That the files can be read, hold what they should, and that the key is the certificate's. */
-int pem_check_files(const struct once_client_config *config, const char **ret_message);
-
 /* ---- call.c ---------------------------------------------------------------------------------- */
 
 /* What every call that an owner can cancel begins with. */

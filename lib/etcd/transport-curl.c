@@ -172,38 +172,16 @@ static void tc_free(struct transport *base)
 		exchange_destroy(transport, exchange_new(transport));
 	}
 	transport->loop->ops->timer_free(transport->deliver);
-	free(transport->cacert);
-	free(transport->cert);
-	free(transport->key_file);
+	transport->pem = pem_unref(transport->pem);
 	free(transport);
 	curl_global_cleanup();
 }
 
-static int copy(char **ret, const char *text)
-{
-	*ret = text ? strdup(text) : NULL;
-	return text && !*ret ? -ENOMEM : 0;
-}
-
-static int tc_use(struct transport *base, const struct transport_tls *tls)
+static void tc_use(struct transport *base, struct pem *pem)
 {
 	struct transport_curl *transport = (struct transport_curl *)base;
-	char *cacert = NULL, *cert = NULL, *key_file = NULL;
-	if (copy(&cacert, tls->cacert) || copy(&cert, tls->cert) ||
-		copy(&key_file, tls->key_file)) {
-		free(cacert);
-		free(cert);
-		free(key_file);
-		return -ENOMEM;
-	}
-	free(transport->cacert);
-	free(transport->cert);
-	free(transport->key_file);
-	transport->cacert = cacert;
-	transport->cert = cert;
-	transport->key_file = key_file;
-	transport->files++;
-	return 0;
+	transport->pem = pem_unref(transport->pem);
+	transport->pem = pem_ref(pem);
 }
 
 static const struct transport_ops tc_ops = {
@@ -221,7 +199,7 @@ static void on_deliver(void *userdata)
 }
 
 int transport_curl_new(struct transport **ret, struct once_loop *loop,
-	const struct transport_tls *tls, int64_t connect_timeout_ns)
+	struct pem *pem, int64_t connect_timeout_ns)
 {
 	if (curl_global_init(CURL_GLOBAL_SSL) != CURLE_OK) {
 		return -ENOMEM;
@@ -237,7 +215,8 @@ int transport_curl_new(struct transport **ret, struct once_loop *loop,
 	list_init(&transport->ready);
 	list_init(&transport->spare);
 	transport->deliver = loop->ops->timer_new(loop, on_deliver, transport);
-	if (!transport->deliver || tc_use(&transport->base, tls) < 0) {
+	tc_use(&transport->base, pem);
+	if (!transport->deliver) {
 		tc_free(&transport->base);
 		return -ENOMEM;
 	}

@@ -48,9 +48,7 @@ struct transport_handler {
 	void (*done)(void *userdata, const struct transport_result *result);
 };
 
-struct transport_tls {
-	const char *cacert, *cert, *key_file; /* copied; NULL: the system's CAs, no certificate */
-};
+struct pem;
 
 struct transport_ops {
 	/* All generations must be gone. */
@@ -64,8 +62,8 @@ struct transport_ops {
 		void *userdata);
 	/* Tells whether some of the body left. */
 	bool (*cancel)(struct transport_exchange *exchange);
-	/* These files for generations that are made from now on. -ENOMEM: nothing changed. */
-	int (*use)(struct transport *transport, const struct transport_tls *tls);
+	/* These certificates for generations that are made from now on. It counts them. */
+	void (*use)(struct transport *transport, struct pem *pem);
 };
 
 struct transport {
@@ -74,6 +72,6 @@ struct transport {
 
 /* Over libcurl. */
 int transport_curl_new(struct transport **ret, struct once_loop *loop,
-	const struct transport_tls *tls, int64_t connect_timeout_ns);
+	struct pem *pem, int64_t connect_timeout_ns);
 
 #endif

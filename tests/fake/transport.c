@@ -177,9 +177,8 @@ static void transport_free(struct transport *base)
 	free(base);
 }
 
-static int use(struct transport *base, const struct transport_tls *tls)
+static void use(struct transport *base, struct pem *pem)
 {
-	return 0;
 }
 
 static const struct transport_ops ops = {

@@ -79,7 +79,8 @@ struct once_client *once_client_free(struct once_client *client);
 void once_client_rotate(struct once_client *client, const char *why);
 
 /* Reads the files of config again and takes its user and password: certificates that were renewed, a
- * password that was changed. Of config cacert, cert, key_file, user and password count. Calls in flight end
+ * password that was changed. Without this the client stays with what it read first: it never looks at the files again.
+ * A certificate that is not valid now, or not for clients, is -EKEYREJECTED here, though not at the start. Of config cacert, cert, key_file, user and password count. Calls in flight end
  * by themselves on the old connections, new ones go to the same endpoint over new ones; watches move and
  * miss nothing. Errors and *ret_message as those of once_client_new(): then nothing has changed. Since 0.1. */
 int once_client_reload(
