@@ -14,6 +14,7 @@
 #include "daemon/groups.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
+#include "daemon/renewal.h"
 #include "daemon/uplink.h"
 #include "daemon/window.h"
 
@@ -38,6 +39,7 @@ struct agent {
 	struct ev_loop *ev;
 	struct once_loop *loop;
 	struct once_client *client;
+	struct renewal renewal; /* of the client's certificates and password */
 	struct uplink uplink;
 	char cgroup[LINK_PATH_MAX];
 	char instance[LINK_NAME_MAX];
@@ -276,11 +278,14 @@ static void show_jobs(struct agent *a)
 
 static void reload_good(struct agent *a, struct config *fresh)
 {
-	struct once_client_config config = client_config(fresh);
+	struct once_client_config config;
 	bool restart = needs_restart(&a->config, fresh);
 	const char *message = "";
 
 	log_set_level(fresh->log_level);
+	config_swap_credentials(&a->config, fresh);
+	config = client_config(&a->config);
+	renewal_reading(&a->renewal);
 	if (once_client_reload(a->client, &config, &message) < 0)
 		log_err("reload", "%s: going on with the old certificates", message);
 	if (groups_reload(&a->groups, fresh) < 0)
@@ -444,9 +449,12 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 	if (r == 0) /* the guardian makes ready while the client does */
 		r = uplink_hello(&a->uplink, a->instance, runtime_dir);
 	if (r == 0)
+		r = renewal_init(&a->renewal, a->loop, &a->config);
+	if (r == 0)
 		r = client_start(a);
 	if (r < 0)
 		return r;
+	renewal_start(&a->renewal, a->client);
 	client_warm_up(a);
 	r = groups_connect(&a->groups, a->client);
 	if (r == 0)
@@ -463,6 +471,8 @@ static void agent_fini(struct agent *a)
 {
 	window_fini(&a->window);
 	groups_fini(&a->groups);
+	if (a->loop)
+		renewal_fini(&a->renewal);
 	a->client = once_client_free(a->client);
 	uplink_fini(&a->uplink);
 	if (a->alive)

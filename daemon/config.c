@@ -105,3 +105,21 @@ struct once_client_config config_connection(const struct config *config)
 		.allow_plaintext = config->allow_plaintext,
 	};
 }
+
+static void swap(char **a, char **b)
+{
+	char *kept = *a;
+
+	*a = *b;
+	*b = kept;
+}
+
+void config_swap_credentials(struct config *a, struct config *b)
+{
+	swap(&a->cacert, &b->cacert);
+	swap(&a->cert, &b->cert);
+	swap(&a->key_file, &b->key_file);
+	swap(&a->user, &b->user);
+	swap(&a->password, &b->password);
+	swap(&a->password_file, &b->password_file);
+}

@@ -183,4 +183,7 @@ bool config_name_valid(const char *name);
  * is the caller's. */
 struct once_client_config config_connection(const struct config *config);
 
+/* Exchanges the files of certificates, the user and the password of two configurations. */
+void config_swap_credentials(struct config *a, struct config *b);
+
 #endif

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 enum {
 	PEM_MAX = 4 * 1024 * 1024, /* a whole system's bundle of authorities is a twentieth */
 	PASSWORD_MAX = 1024,
@@ -211,6 +213,8 @@ int secrets_read_password(const char *path, char **ret, char why[SECRETS_WHY_MAX
 		r = refuse(-EINVAL, why, "it is empty, expected one line with the password");
 	else if (strlen(data) != size || strpbrk(data, "\r\n"))
 		r = refuse(-EINVAL, why, "it has more than one line, expected the password alone");
+	else if (!utf8_valid(data, size)) /* no JSON could carry it */
+		r = refuse(-EINVAL, why, "it is not UTF-8, expected one line of text");
 	if (r < 0) {
 		explicit_bzero(data, size);
 		free(data);
