@@ -7,6 +7,7 @@ soon as users and passwords are on.
 import collections
 import os
 import subprocess
+import time
 
 Tls = collections.namedtuple("Tls", "directory ca ca_key server server_key client client_key")
 
@@ -34,13 +35,36 @@ def issue(directory, name, subject, ca, ca_key, usage, addresses=()):
     """(certificate, key) signed by the CA."""
     cert, key, conf = (os.path.join(directory, name + ext) for ext in (".crt", ".key", ".ext"))
     request = _openssl("req", "-new", *KEY[:-2], "-subj", subject, "-keyout", key)
+    names = ["DNS:localhost"] + ["IP:" + a for a in sorted(set(addresses) | {"127.0.0.1"})]
     with open(conf, "w") as out:
         out.write("basicConstraints=CA:FALSE\nextendedKeyUsage=%s\n" % usage)
         if addresses:
-            names = ["DNS:localhost"] + ["IP:" + a for a in sorted(set(addresses) | {"127.0.0.1"})]
             out.write("subjectAltName=%s\n" % ",".join(names))
     _openssl("x509", "-req", "-CA", ca, "-CAkey", ca_key, "-CAcreateserial", "-days", "30",
              "-extfile", conf, "-out", cert, stdin=request)
+    return cert, key
+
+
+DATES = "[ca]\ndefault_ca=it\n[it]\npolicy=any\nrand_serial=yes\nunique_subject=no\n" \
+        "database=%(index)s\nnew_certs_dir=%(directory)s\ndefault_md=sha256\n[any]\ncommonName=optional\n" \
+        "organizationName=optional\n[ext]\n%(extensions)s\n"
+
+
+def odd(directory, name, extensions, signer=None, days=(-1, 30), subject="/O=odd"):
+    """(certificate, key) with just these extensions, good from one day to the other, both counted from now;
+    signer: (certificate, key) of who signs it, None: it signs itself."""
+    cert, key, conf, index = (os.path.join(directory, name + ext) for ext in (".crt", ".key", ".cnf", ".idx"))
+    request, moments = os.path.join(directory, name + ".csr"), []
+    for day in days:
+        moments.append(time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + 86400 * day)))
+    _openssl("req", "-new", *KEY[:-2], "-subj", subject, "-keyout", key, "-out", request)
+    with open(index, "w"):
+        pass
+    with open(conf, "w") as out:
+        out.write(DATES % {"index": index, "directory": directory, "extensions": "\n".join(extensions)})
+    by = ["-cert", signer[0], "-keyfile", signer[1]] if signer else ["-selfsign", "-keyfile", key]
+    _openssl("ca", "-batch", "-notext", "-config", conf, "-extensions", "ext", *by, "-in", request,
+             "-startdate", moments[0], "-enddate", moments[1], "-out", cert)
     return cert, key
 
 
