@@ -19,6 +19,8 @@ OUT     ?=
 SEEDS ?=
 # demo, up, down
 DOCKER ?=
+# up, in containers: 1 for a Prometheus beside them, on port 9090 of this host
+PROMETHEUS ?=
 # bench
 RUNS ?= 5
 # page-test
@@ -112,13 +114,13 @@ install: $(BUILD)/build.ninja  ## install; PREFIX=/usr/local DESTDIR=
 	DESTDIR="$(DESTDIR)" $(MESON) install -C $(BUILD) --no-rebuild
 
 # Containers where a Docker engine answers, else processes; DOCKER=1 or DOCKER=0 decides.
-up:  ## three etcd members with TLS and passwords and three onced in containers; without Docker (DOCKER=0) the etcd alone
-	@if compose/prepare '$(DOCKER)'; then compose/compose up -d --build; \
+up:  ## three etcd members with TLS and passwords and three onced in containers; PROMETHEUS=1 beside them; without Docker (DOCKER=0) the etcd alone
+	@if compose/prepare '$(DOCKER)'; then PROMETHEUS='$(PROMETHEUS)' compose/compose up -d --build; \
 	elif [ '$(DOCKER)' != 1 ]; then tools/deps.sh demo && $(PYTHON) tools/demo/local.py up; \
 	else exit 1; fi
 
 down:  ## end that and forget its data
-	@if [ '$(DOCKER)' != 0 ] && docker info >/dev/null 2>&1; then compose/compose down -v -t 3; fi
+	@if [ '$(DOCKER)' != 0 ] && docker info >/dev/null 2>&1; then compose/compose down -v -t 3 --remove-orphans; fi
 	@$(PYTHON) tools/demo/local.py down
 
 fuzz:  ## run every fuzz target for SECONDS=60

@@ -21,6 +21,7 @@ RUN apt-get -qq update \
         $(cat /usr/share/onced/packages) >/dev/null \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/usr /usr
+COPY compose/healthy /usr/local/bin/
 COPY compose/onced.conf /etc/onced/onced.conf
 COPY compose/jobs.d /etc/onced/jobs.d
 CMD ["onced"]

@@ -2,11 +2,14 @@
 
 Skipped where no engine answers: packages.list does not install one.
 """
+import json
 import os
 import subprocess
 import sys
 
 import pytest
+
+from cluster import wait_for
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -40,11 +43,32 @@ def test_every_fault_of_the_demonstration():
     assert "never two jobs at once" in said, said
 
 
-def test_what_make_up_starts_asks_for_certificate_and_password():
-    project = {"COMPOSE_PROJECT_NAME": "onced-test"}
+def health(project):
+    """{service: what Docker says of its health} of all containers that run."""
+    code, said = run("docker", "ps", "-q", "-f", "label=com.docker.compose.project=" + project)
+    assert code == 0, said
+    code, said = run("docker", "inspect", *said.split())
+    assert code == 0, said
+    return {c["Config"]["Labels"]["com.docker.compose.service"]: c["State"]["Health"]["Status"] for c in json.loads(said)}
+
+
+def queried(expression, **project):
+    """The values that Prometheus has for it."""
+    code, said = run("compose/compose", "exec", "-T", "prometheus", "promtool", "query", "instant",
+                     "http://localhost:9090", expression, **project)
+    return [line.split("=> ")[1].split()[0] for line in said.splitlines() if "=> " in line] if code == 0 else None
+
+
+def test_what_make_up_starts():
+    """Healthy, guarded by certificate and password, and known to Prometheus."""
+    project = {"COMPOSE_PROJECT_NAME": "onced-test", "PROMETHEUS": "1", "PROMETHEUS_PORT": "0"}
     try:
         code, said = run("compose/compose", "up", "-d", "--build", seconds=1200, **project)
         assert code == 0, said
+        wait_for("seven healthy containers", lambda: list(health("onced-test").values()) == ["healthy"] * 7, 120, 1)
+        wait_for("Prometheus to know three nodes and a leader", lambda: (
+            queried('sum(up{job="onced"})', **project), queried("sum(onced_leader)", **project)) == (["3"], ["1"]), 120, 1)
+        assert queried('count(ALERTS{alertname="OncedTwoLeaders"})', **project) == []
         code, said = run("compose/oncectl", "status", "--json", **project)
         assert code == 0 and '"leader"' in said, said
         code, said = run("compose/compose", "exec", "-T", "alpha", "oncectl", "--endpoints",
