@@ -29,7 +29,7 @@ class Browser:
             arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
                          "--disable-dev-shm-usage", "--user-data-dir=" + self.profile]
             wanted = {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": {"args": arguments},
-                                      "goog:loggingPrefs": {"browser": "ALL"}}}
+                                      "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}}
             self.session = ""
             self.session = "/" + self._call("POST", "", {"capabilities": wanted}, 90)["sessionId"]
         except BaseException:
@@ -77,6 +77,11 @@ class Browser:
     def console(self):
         """What the browser complained of since the last call."""
         return self._call("POST", "/se/log", {"type": "browser"})
+
+    def requests(self):
+        """The addresses that it asked since the last call, by its network log."""
+        messages = [json.loads(e["message"])["message"] for e in self._call("POST", "/se/log", {"type": "performance"})]
+        return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
 
     def picture(self, path):
         with open(path, "wb") as file:

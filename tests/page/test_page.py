@@ -78,18 +78,37 @@ def picture(browser, name):
         browser.picture(os.path.join(where, name + ".png"))
 
 
+PAINT = """
+const paint = performance.getEntriesByName("first-contentful-paint")[0], page = performance.getEntriesByType("navigation")[0];
+return paint && page.encodedBodySize && [paint.startTime, page.responseEnd, page.encodedBodySize];
+"""
+
+
+def test_first_paint(browser, nodes):
+    """Each daemon is asked for its page for the first time, by a browser that runs already; no name is looked
+    up and no other host is asked."""
+    browser.show(*DESK)
+    browser.open("data:text/html,the browser's own start is not what is measured")
+    browser.requests()
+    pages, found = {name: Page(node) for name, node in nodes.nodes.items()}, []
+    for page in pages.values():
+        browser.open("http://127.0.0.1:%d/" % page.port)
+        found.append(wait_for("a paint", lambda: browser.run(PAINT), 10))
+    time.sleep(2)
+    print("first contentful paint of daemons never asked before: %s ms after the navigation began, the page was there "
+          "after %s ms; it has %d bytes; load %.1f" % (", ".join("%.0f" % f[0] for f in found),
+                                                      ", ".join("%.0f" % f[1] for f in found), found[0][2], os.getloadavg()[0]))
+    assert all(f[2] < 60000 for f in found)
+    assert min(f[0] for f in found) < 1000  # 100 ms is for a machine that does nothing else
+    asked = [url for url in browser.requests() if not url.startswith("data:")]
+    assert len(asked) >= 9 and all(url.startswith("http://127.0.0.1:") for url in asked), asked
+
+
 def test_the_page(browser, nodes):
     pages = {name: Page(node) for name, node in nodes.nodes.items()}
     leader = wait_for("a leader", lambda: next((n for n, p in pages.items() if p.status("/leader") == 200), None), 20)
     other = next(n for n in sorted(pages) if n != leader)
     browser.show(*DESK)
-    browser.open("data:text/html,the browser's own start is not what is measured")
-    paints = []
-    for name in sorted(pages):  # each daemon is asked for its page for the first time
-        browser.open("http://127.0.0.1:%d/" % pages[name].port)
-        paints += wait_for("a paint", lambda: browser.run(
-            "return performance.getEntriesByType('paint').map(p => p.startTime)"), 10)[:1]
-    print("first paints after %s ms" % ", ".join("%.0f" % p for p in paints))
     browser.open("http://127.0.0.1:%d/" % pages[other].port)
     browser.wait_text("#who", leader + " leads", 15)
     wait_for("three nodes", lambda: browser.run("return document.querySelectorAll('.node').length") == 3, 15)
