@@ -15,6 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [os.path.join(TOP, "tests", "systemd"), os.path.join(TOP, "tests", "integration")]
 import box as boxes  # noqa: E402
+import pages  # noqa: E402
 import procs  # noqa: E402
 from cluster import wait_for  # noqa: E402
 
@@ -97,6 +98,17 @@ def apt(machine, *words):
 
 def state(machine):
     return machine.run("systemctl", "is-active", "onced", check=False).strip()
+
+
+def test_quickstart(machine):
+    """The page's part for systemd, as it is written; n1, n2 and n3 are this machine here."""
+    machine.run("sh", "-c", "echo 127.0.0.1 n1 n2 n3 >>/etc/hosts")
+    for command in pages.read(os.path.join(TOP, "docs", "quickstart.md"), "root"):
+        said = machine.run("timeout", "120", "sh", "-c", "cd /share\n" + command.text, seconds=180)
+        if command.expected:
+            assert said.strip() == "\n".join(command.expected), "%s\n%s" % (command.text, said)
+    apt(machine, "purge", "onced")
+    machine.run("rm", "/etc/onced/jobs.d/hello.job")
 
 
 def test_install_configure_run_upgrade_purge(machine):

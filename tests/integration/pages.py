@@ -1,7 +1,7 @@
 """Pages whose commands are run: read from the page, run in one shell in their order, compared with what the
 page shows.
 
-A ```console block holds commands behind "$ ", each with the lines that belong to it (here documents, loops,
+A ```console block holds commands behind "$ " (```root: behind "# ", for a machine of one's own), each with the lines that belong to it (here documents, loops,
 functions) and the output it is expected to have. Compared after ids, and keys named by them, have been given
 the names L1, L2 and so on; for a command with "# figures vary" numbers, bars and names of nodes are not, and
 "# output varies" is run, must succeed, and is not compared.
@@ -12,7 +12,7 @@ import subprocess
 import threading
 
 import procs
-from cluster import clean_environment
+from cluster import PortBlock, clean_environment
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DEADLINE = 60
@@ -37,20 +37,40 @@ class Command:
         return "\n".join(self.words)
 
 
-def read(path):
-    """The commands of a page."""
+def read(path, kind="console"):
+    """The commands of a page's blocks of that kind."""
+    prompt = {"console": "$ ", "root": "# "}[kind]
     commands, inside = [], False
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file.read().split("\n"), 1):
             if line.startswith("```"):
-                inside = line == "```console"
+                inside = line == "```" + kind
             elif inside and commands and not commands[-1].whole():
                 commands[-1].words.append(line)
-            elif inside and line.startswith("$ "):
-                commands.append(Command(number, line[2:]))
+            elif inside and line.startswith(prompt):
+                commands.append(Command(number, line[len(prompt):]))
             elif inside:
                 commands[-1].expected.append(line)
     return commands
+
+
+class Ports:
+    """A block of ports that nobody else has, in place of those of a page."""
+
+    def __init__(self, *ports):
+        self.block = PortBlock()
+        self.here = {port: str(self.block.base + 1 + i) for i, port in enumerate(ports)}
+
+    def instead(self):
+        return {r"\b%s\b" % page: here for page, here in self.here.items()}
+
+    def back(self, line):
+        for page, here in self.here.items():
+            line = line.replace(here, page)
+        return line
+
+    def close(self):
+        self.block.close()
 
 
 class Shell:

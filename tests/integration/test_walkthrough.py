@@ -8,30 +8,21 @@ import threading
 
 import pages
 import procs
-from cluster import PortBlock
 
 PAGE = os.path.join(pages.TOP, "docs", "walkthrough.md")
-PORTS = ("2379", "2380", "22379", "22380", "32379", "32380")
 
 
 class Stage:
     """A shell whose ports nobody else has."""
 
     def __init__(self, directory, build, bindir=None, tool="etcdctl"):
-        self.block = PortBlock()
-        self.ports = {page: str(self.block.base + 1 + i) for i, page in enumerate(PORTS)}
+        self.ports = pages.Ports("2379", "2380", "22379", "22380", "32379", "32380")
         self.shell = pages.Shell(str(directory), build, bindir, None,
-                                 {r"\b%s\b" % page: here for page, here in self.ports.items()})
-        self.shell.instead[r"\betcdctl\b"] = tool
-
-    def back(self, line):
-        for page, here in self.ports.items():
-            line = line.replace(here, page)
-        return line
+                                 dict(self.ports.instead(), **{r"\betcdctl\b": tool}))
 
     def close(self):
         self.shell.close()
-        self.block.close()
+        self.ports.close()
 
 
 def play(version, tool, bindir, directory, build, results):
@@ -73,6 +64,6 @@ if __name__ == "__main__":
     procs.adopt()
     with tempfile.TemporaryDirectory() as there:
         stage = Stage(there + "/here", os.environ.get("BUILD", os.path.join(pages.TOP, "build")))
-        pages.update(PAGE, stage.shell, stage.back)
+        pages.update(PAGE, stage.shell, stage.ports.back)
         stage.close()
         print(procs.end_orphans())
