@@ -28,7 +28,7 @@ PLAYED = {
 # Those with ```root blocks, for a machine of one's own.
 PLAYED_AS_ROOT = {"docs/quickstart.md": "tests/deb/test_deb.py"}
 PROGRAMS = ("make", "onced", "oncectl", "etcdctl", "etcd-faker", "etcd-reporter", "apt", "install", "systemctl",
-            "journalctl", "kill", "docker", "compose/oncectl", "compose/compose", "build/tests/sim/sim",
+            "journalctl", "kill", "docker", "curl", "compose/oncectl", "compose/compose", "build/tests/sim/sim",
             "tests/torture/report.py")
 # What an indented block is when it holds no commands: configuration, a table, what something printed.
 NO_COMMANDS = re.compile(r"\[|# /etc/|scrape_configs:|compare  |  0\.\d\d s  |fault  |\d+ ticks by")
@@ -57,6 +57,7 @@ ELSEWHERE = [
     ("journalctl -u onced", "tests/systemd/box.py", '"journalctl"'),
     ("kill -USR1", "tests/integration/test_ring.py", "SIGUSR1"),
     ("build/tests/sim/sim --replay", "tests/integration/test_ring.py", '"--replay"'),
+    ("curl -f", "tests/integration/test_status_page.py", "/leader?group="),
     ("make torture", "tests/run.py", '"--smoke"'),
     ("make mutants", "tests/sim/meson.build", "mutants"),
 ]
