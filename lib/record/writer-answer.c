@@ -155,11 +155,23 @@ static bool failed(struct batch *b, const struct once_response *response)
 	return false;
 }
 
+static void note_time(struct batch *b, const struct once_response *response)
+{
+	struct window *window = &b->writer->window;
+
+	if (response->outcome == ONCE_UNKNOWN)
+		window_lost(window);
+	else if (!response->error)
+		window_answered(window, once_elapsed_max(response->sent, response->received),
+			b->bytes.size);
+}
+
 void batch_answered(struct batch *b, const struct once_response *response)
 {
 	struct once_writer *w = b->writer;
 	const struct once_op_result *op = &response->op;
 
+	note_time(b, response);
 	if (response->outcome != ONCE_APPLIED || response->error) {
 		if (!failed(b, response)) {
 			batch_again(b);

@@ -316,12 +316,12 @@ static void pump(struct once_writer *w)
 {
 	struct batch *b;
 
-	while (w->n_sent < w->config.inflight && w->n_waiting > 0 && !w->dead) {
+	while (w->n_sent < w->window.size && w->n_waiting > 0 && !w->dead) {
 		w->n_waiting--;
 		batch_send(list_first(&w->waiting, struct batch, in_writer));
 	}
 	b = w->filling;
-	if (!b || w->dead || w->n_sent >= w->config.inflight)
+	if (!b || w->dead || w->n_sent >= w->window.size)
 		return;
 	if (w->n_sent == 0 || w->flushing || is_full(w, b) || has_lingered(w, b)) {
 		w->filling = NULL;
@@ -348,7 +348,7 @@ static int next_batch(struct once_writer *w, size_t bytes)
 
 	if (b && (is_full(w, b) || b->bytes.size + bytes > w->config.batch_bytes)) {
 		/* Others go first: a full batch leaves in the order of its time. */
-		if (w->n_waiting > 0 || w->n_sent >= w->config.inflight)
+		if (w->n_waiting > 0 || w->n_sent >= w->window.size)
 			return -EAGAIN;
 		w->filling = NULL;
 		list_append(&w->waiting, &b->in_writer);
@@ -475,6 +475,8 @@ static int set_config(struct once_writer *w, const struct once_confirm_config *f
 	c->settle_timeout_ns =
 		from->settle_timeout_ns ? from->settle_timeout_ns : 60 * ONCE_NSEC_PER_SEC;
 	w->max_ops = c->batch + 1;
+	window_init(&w->window, c->inflight,
+		from->mode == ONCE_CONFIRM_INDIVIDUAL && from->inflight);
 	return copy(&c->prefix, from->prefix) || copy(&c->fence_key, from->fence_key) ? -ENOMEM : 0;
 }
 

@@ -1,6 +1,6 @@
 /* What the parts of the writers share: writer.c collects ids in batches and sends them,
- * writer-answer.c decides what an answer means for each id, writer-pack.c turns a batch into a
- * block. */
+ * writer-window.c says how many at a time, writer-answer.c decides what an answer means for each id,
+ * writer-pack.c turns a batch into a block. */
 #ifndef RECORD_WRITER_H
 #define RECORD_WRITER_H
 
@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "record/writer-window.h"
 
 struct item {
 	size_t key, key_size, value, value_size; /* in the batch's bytes */
@@ -48,6 +49,7 @@ struct once_writer {
 	struct list sent;
 	struct list spare;
 	size_t n_sent, n_waiting;
+	struct window window;
 	size_t max_ops; /* of a txn, as far as known */
 	uint64_t number, block_number;
 	size_t pending;

@@ -20,7 +20,8 @@ static void on_results(void *userdata, const struct once_confirmation *results, 
 	int64_t took_ns, const char *message)
 {
 	assert_true(took_ns >= 0);
-	(void)snprintf(why, sizeof(why), "%s", message);
+	if (*message)
+		(void)snprintf(why, sizeof(why), "%s", message);
 	for (size_t i = 0; i < n; i++) {
 		assert_true(results[i].number < n_put);
 		told[results[i].number] = results[i];

@@ -11,7 +11,7 @@ static int parse(struct faker *f, int argc, char **argv, bool *ret_done)
 {
 	const struct goflag flags[] = {
 		{"n", GOFLAG_NUMBER, &f->n, 1, N_MAX, "COUNT", "keys to write [1000]"},
-		{"c", GOFLAG_NUMBER, &f->c, 1, 1024, "COUNT", "requests in flight [8]"},
+		{"c", GOFLAG_NUMBER, &f->c, 1, 1024, "COUNT", "requests in flight at most [8]"},
 		{"prefix", GOFLAG_TEXT, &f->prefix, 0, 0, "KEY", "what keys begin with [/fake/]"},
 		{"json", GOFLAG_BOOL, &f->json, 0, 1, NULL, "write JSON documents"},
 		{"text", GOFLAG_BOOL, &f->text, 0, 1, NULL, "write sentences"},
@@ -24,7 +24,7 @@ static int parse(struct faker *f, int argc, char **argv, bool *ret_done)
 		{"value-bytes", GOFLAG_NUMBER, &f->value_bytes, 0, VALUE_MAX, "BYTES",
 			"least size of a JSON document or text [as it comes]"},
 		{"batch", GOFLAG_NUMBER, &f->batch, 1, 100000, "COUNT",
-			"keys in a request [128; fewer where -c is above 12]"},
+			"keys in a request [128, and then -c is 12 at most]"},
 		{"rate", GOFLAG_NUMBER, &f->rate, 0, INT64_MAX, "COUNT",
 			"keys per second at most [no limit]"},
 		{"verify", GOFLAG_BOOL, &f->verify, 0, 1, NULL, "read everything back and compare"},
@@ -49,11 +49,11 @@ static int parse(struct faker *f, int argc, char **argv, bool *ret_done)
 	if (code == 0 && !*ret_done && (!*f->prefix || strlen(f->prefix) > PREFIX_MAX))
 		return ctl_error(
 			CTL_USAGE, "-prefix: expected 1 to %d characters", (int)PREFIX_MAX);
-	/* So that what is in flight is enough for any server, and not a burden to memory. */
-	if (f->batch == 0)
-		f->batch = f->c * BATCH <= IN_FLIGHT ? BATCH
-			   : f->c < IN_FLIGHT	     ? IN_FLIGHT / f->c
-						     : 1;
+	/* Few large requests keep any server busy and cost it less; what is in flight is held in memory. */
+	if (f->batch == 0) {
+		f->batch = BATCH;
+		f->c = f->c * BATCH <= IN_FLIGHT ? f->c : IN_FLIGHT / BATCH;
+	}
 	return code;
 }
 

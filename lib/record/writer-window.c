@@ -1,0 +1,63 @@
+/* See writer-window.h.
+ *
+ * - What an answer takes alone is learned while one is in flight; with more, it is only ever lowered,
+ *   and slowly, since a single fast answer says little. So a server that has become slower for good
+ *   brings the window down to one, and there it is measured again.
+ * - A size holds for as many answers as it has requests: before, nothing shows what it did. */
+#include "record/writer-window.h"
+
+enum { SMOOTH = 8, OUTLIER = 4 };
+
+void window_init(struct window *window, size_t max, bool fixed)
+{
+	*window = (struct window){
+		.size = fixed ? max : 1, .max = max, .fixed = fixed, .ramping = true};
+}
+
+static void measure(struct window *w, int64_t took_ns)
+{
+	int64_t most = OUTLIER * w->base_ns;
+
+	if (took_ns < w->base_ns || w->size == 1)
+		w->base_ns += (took_ns - w->base_ns) / SMOOTH;
+	/* One answer that met a pause of the server's must not stand for many. */
+	w->smooth_ns += ((took_ns < most ? took_ns : most) - w->smooth_ns) / SMOOTH;
+}
+
+/* As many as would not have waited, if it is the number that makes them wait; half at least. */
+static size_t fewer(const struct window *w)
+{
+	size_t fit = (size_t)((double)w->size * 2 * (double)w->base_ns / (double)w->smooth_ns);
+
+	return fit < w->size / 2 ? w->size / 2 : fit < w->size ? fit : w->size - 1;
+}
+
+static void resize(struct window *w, size_t size)
+{
+	w->size = size < 1 ? 1 : size > w->max ? w->max : size;
+	w->answers = 0;
+}
+
+void window_answered(struct window *w, int64_t took_ns, size_t bytes)
+{
+	bool waits;
+
+	if (w->fixed || bytes < w->bytes / 2)
+		return;
+	if (w->base_ns == 0 || bytes / 2 > w->bytes) {
+		w->base_ns = w->smooth_ns = took_ns;
+		w->bytes = bytes;
+	}
+	measure(w, took_ns);
+	waits = w->smooth_ns / 2 > w->base_ns;
+	if (w->ramping || ++w->answers >= w->size)
+		resize(w, waits ? fewer(w) : w->size + 1);
+	w->ramping = w->ramping && !waits;
+}
+
+void window_lost(struct window *w)
+{
+	w->ramping = false;
+	if (!w->fixed)
+		resize(w, w->size / 2);
+}
