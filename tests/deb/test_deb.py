@@ -56,6 +56,7 @@ def test_contents():
                           ("onced", "/usr/share/onced/strict.conf"), ("onced", "/etc/onced/onced.conf"),
                           ("onced", "/usr/share/man/man8/onced.8.gz"),
                           ("libonce-dev", "/usr/include/once/elect.h"),
+                          ("libonce-dev", "/usr/share/man/man3/libonce.3.gz"),
                           ("etcd-tools", "/usr/bin/etcd-faker"), ("etcd-tools", "/usr/bin/etcd-reporter")):
         assert path in files[package], (package, path, sorted(files[package]))
     assert [f for f in files["libonce1"] if f.endswith("/libonce.so.1")]

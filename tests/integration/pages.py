@@ -1,10 +1,10 @@
 """Pages whose commands are run: read from the page, run in one shell in their order, compared with what the
 page shows.
 
-A ```console block holds commands behind "$ " (```root: behind "# ", for a machine of one's own), each with the lines that belong to it (here documents, loops,
-functions) and the output it is expected to have. Compared after ids, and keys named by them, have been given
-the names L1, L2 and so on; for a command with "# figures vary" numbers, bars and names of nodes are not, and
-"# output varies" is run, must succeed, and is not compared.
+A ```console block holds commands behind "$ " (```root: behind "# ", for a machine of one's own), each with the
+lines that belong to it (here documents, loops, functions) and the output it is expected to have. Compared after
+ids, and keys named by them, have been given the names L1, L2 and so on; for a command with "# figures vary"
+numbers, bars and names of nodes are not, and "# output varies" is run, must succeed, and is not compared.
 """
 import os
 import re

@@ -78,6 +78,10 @@ def test_what_is_installed(installed):
     assert {os.path.basename(n) for n in names if "/include/once/" in "/" + n} == HEADERS
     for name in ("/libonce.a", "/libonce.so", "/libonce.so.1", "bin/onced"):
         assert [n for n in names if n.endswith(name)], name
+    for source in os.listdir(os.path.join(TOP, "docs", "man")):
+        if source.endswith(".scd"):
+            page = source[:-len(".scd")]
+            assert [n for n in names if n.endswith("/man/man%s/%s" % (page[-1], page))], "%s is not installed" % page
     assert not [n for n in names if n.endswith(("/elect", "lifejob", "etcd-client-test"))]
 
 
