@@ -126,6 +126,17 @@ static void leader_is(struct facts_group *g, int64_t leader_token)
 	g->leader_token = leader_token;
 }
 
+/* Its first proof may come before it is known as the leader. */
+static void token_is(struct facts_group *g, int64_t token)
+{
+	if (token == g->token)
+		return;
+	g->proved = (struct once_instant){0};
+	if (token != 0)
+		g->changed_ms = once_utc_now();
+	g->token = token;
+}
+
 void facts_state(struct facts *f, struct facts_group *g, enum once_elector_state state,
 	const char *leader, int64_t token, int64_t leader_token)
 {
@@ -135,12 +146,8 @@ void facts_state(struct facts *f, struct facts_group *g, enum once_elector_state
 		leader = leader[0] ? leader : f->value;
 	}
 	leader_is(g, leader_token);
-	if (token != g->token)
-		g->proved = (struct once_instant){0};
-	if (token != 0 && token != g->token)
-		g->changed_ms = once_utc_now();
+	token_is(g, token);
 	g->state = state;
-	g->token = token;
 	(void)escape_line(g->leader, sizeof(g->leader), leader, strlen(leader));
 	f->version++;
 }
@@ -158,7 +165,7 @@ void facts_seen(
 void facts_proof(struct facts *f, struct facts_group *g, int64_t token, struct once_instant proved,
 	struct once_instant now)
 {
-	g->token = token;
+	token_is(g, token);
 	g->proved = proved;
 	f->etcd_heard = true;
 	if (proved.boot_ns == f->proved.boot_ns && proved.raw_ns == f->proved.raw_ns)

@@ -261,8 +261,11 @@ static void test_metrics_of_groups(void **state)
 	lead(&r, 10);
 	reports = facts_group_add(&r.facts, "reports");
 	mail = facts_group_add(&r.facts, "mail");
-	facts_state(&r.facts, reports, ONCE_ELECTOR_LEADING, "n1", 9, 9);
+	facts_state(&r.facts, reports, ONCE_ELECTOR_FOLLOWING, "n1", 0, 9);
+	assert_int_equal(reports->changed_ms, 0);
 	facts_proof(&r.facts, reports, 9, at(10), at(10.002)); /* the beat that proved default */
+	assert_true(reports->changed_ms > 0); /* before its state tells */
+	facts_state(&r.facts, reports, ONCE_ELECTOR_LEADING, "n1", 9, 9);
 	facts_state(&r.facts, mail, ONCE_ELECTOR_FOLLOWING, "n2", 0, 5);
 	facts_seen(&r.facts, mail, 6, at(10));
 	facts_fenced(&r.facts, reports);
