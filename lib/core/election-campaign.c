@@ -134,10 +134,16 @@ void election_follow_advance(struct election *e)
 {
 	struct election_action a = {0};
 
+	if (e->stop && e->suspended) {
+		election_enter_over(e); /* its lease ends by itself */
+		return;
+	}
 	if (e->stop) {
 		election_enter_revoking(e);
 		return;
 	}
+	if (e->suspended)
+		return;
 	election_lease_advance(e);
 	election_list_advance(e);
 	if (election_view_names_us(e) && e->listed) {
@@ -181,6 +187,8 @@ int64_t election_follow_due_in(struct election *e)
 {
 	int64_t campaign = campaign_due_in(e), target;
 
+	if (e->suspended)
+		return ELECTION_NEVER;
 	if (e->view.leader.create == 0)
 		target = claim_due_in(e);
 	else

@@ -48,6 +48,7 @@ void election_request_failed(struct election *e, enum election_outcome outcome);
 void election_complain(struct election *e, enum election_note what);
 void election_stop_work(struct election *e, enum election_reason reason, int64_t grace);
 void election_lost(struct election *e);
+void election_disown(struct election *e);
 struct election_action *election_act(struct election *e, enum election_action_kind kind);
 uint32_t election_new_op(struct election *e);
 void election_request_send(struct election *e);

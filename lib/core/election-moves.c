@@ -201,3 +201,13 @@ void election_lost(struct election *e)
 		election_stop_work(e, ELECTION_REASON_LOST, 0);
 	}
 }
+
+/* The term is over, and there is nobody to give it back to: etcd is not the one that it was of. */
+void election_disown(struct election *e)
+{
+	e->token = 0;
+	e->reason = 0;
+	e->ready = false;
+	election_save(e);
+	election_enter_follow(e);
+}

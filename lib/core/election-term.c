@@ -228,7 +228,7 @@ void election_start(struct election *e, const struct election_event *event)
 	if (e->role != ELECTION_IDLE)
 		return;
 	e->recovered = *r;
-	if (r->token == 0 || !r->dead) {
+	if (r->token == 0 || !r->dead || e->suspended) {
 		election_enter(e, ELECTION_FOLLOW);
 		return;
 	}

@@ -68,8 +68,61 @@ static void on_resign(struct election *e, const struct election_event *event)
 	election_enter_releasing(e, e->token);
 }
 
+/* From here on no answer is awaited, and what was etcd's word is none. Whether work may live is the
+ * guardian's deadline to say, but there is no sense in waiting for that. */
+static void on_suspend(struct election *e)
+{
+	if (e->suspended)
+		return;
+	e->suspended = true;
+	e->lease.op = e->list.op = e->request.op = 0;
+	switch (e->role) {
+	case ELECTION_LEADING:
+	case ELECTION_STOPPING:
+		if (e->role == ELECTION_LEADING || e->reason != ELECTION_REASON_LOST)
+			election_stop_work(e, ELECTION_REASON_LOST, 0);
+		break;
+	case ELECTION_RECOVER:
+	case ELECTION_CLAIM:
+	case ELECTION_CONTEST:
+	case ELECTION_WAIT:
+	case ELECTION_RELEASING:
+		election_disown(e);
+		break;
+	case ELECTION_REVOKING:
+		election_enter_over(e);
+		break;
+	case ELECTION_IDLE:
+	case ELECTION_FOLLOW:
+	case ELECTION_OVER:
+		break;
+	}
+}
+
+static void on_resume(struct election *e)
+{
+	if (!e->suspended)
+		return;
+	e->suspended = e->listed = e->ever_term = false;
+	memset(&e->view, 0, sizeof(e->view));
+	memset(e->revisions, 0, sizeof(e->revisions));
+	memset(&e->last, 0, sizeof(e->last));
+	memset(&e->lease, 0, sizeof(e->lease));
+	memset(&e->list, 0, sizeof(e->list));
+	e->list.rewatch = true;
+	e->beat_seen = e->heard = e->vacant_since = e->complained = (struct once_instant){0};
+}
+
+static bool is_of_etcd(enum election_event_kind kind)
+{
+	return kind == ELECTION_LISTED || kind == ELECTION_LIST_FAILED || kind == ELECTION_SEEN ||
+	       kind == ELECTION_UNWATCHED || kind == ELECTION_REPLY;
+}
+
 static void take(struct election *e, const struct election_event *event)
 {
+	if (e->suspended && is_of_etcd(event->kind))
+		return;
 	switch (event->kind) {
 	case ELECTION_START:
 		election_start(e, event);
@@ -93,7 +146,9 @@ static void take(struct election *e, const struct election_event *event)
 		on_reply(e, event);
 		break;
 	case ELECTION_WORK_DEAD:
-		if (e->role == ELECTION_STOPPING)
+		if (e->role == ELECTION_STOPPING && e->suspended)
+			election_disown(e);
+		else if (e->role == ELECTION_STOPPING)
 			election_enter_releasing(e, e->token);
 		break;
 	case ELECTION_STOP:
@@ -113,6 +168,12 @@ static void take(struct election *e, const struct election_event *event)
 	case ELECTION_STAND_BACK:
 		e->config.stand_back =
 			min64(max64(event->stand_back.duration, 0), e->config.lease_ttl);
+		break;
+	case ELECTION_SUSPEND:
+		on_suspend(e);
+		break;
+	case ELECTION_RESUME:
+		on_resume(e);
 		break;
 	}
 }
@@ -175,7 +236,7 @@ void election_step(struct election *e, const struct election_event *event,
 			before = e->role;
 			advance_role(e);
 		} while (e->role != before);
-		if (holds_key(e) && e->list.rewatch)
+		if (holds_key(e) && e->list.rewatch && !e->suspended)
 			election_list_advance(e);
 	}
 	e->out = NULL;
@@ -218,7 +279,7 @@ int64_t election_wake_in(const struct election *given, struct once_instant now)
 		due = min64(election_request_due_in(e), left(e, e->ending_since, end));
 		break;
 	}
-	if (holds_key(e) && e->list.rewatch)
+	if (holds_key(e) && e->list.rewatch && !e->suspended)
 		due = min64(due, election_list_due_in(e));
 	return due == ELECTION_NEVER ? -1 : max64(due, 0);
 }

@@ -75,6 +75,10 @@ enum election_event_kind {
 	ELECTION_RESIGN,    /* give leadership away, go on following */
 	ELECTION_PROVE,	    /* a beat now, if one may go: others' go, too */
 	ELECTION_STAND_BACK, /* .stand_back: config.stand_back from now on, lease_ttl at most */
+	/* etcd answers with another or an older history: nothing counts that it says. Work ends as that of a
+	 * lost term; nothing is sent, released or claimed until ... */
+	ELECTION_SUSPEND,
+	ELECTION_RESUME, /* what is known of etcd is forgotten; whoever may say so has waited for V(1 + delta) */
 };
 
 enum election_outcome {
@@ -257,7 +261,7 @@ struct election {
 	/* what is known of etcd */
 	struct election_view view;
 	int64_t revisions[ELECTION_KEYS]; /* up to which each key's entry is known */
-	bool listed, ever_term;
+	bool listed, ever_term, suspended;
 	struct once_instant beat_seen; /* when this node learned of view.beat */
 	struct {
 		int64_t epoch, beat;

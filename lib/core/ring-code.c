@@ -152,7 +152,7 @@ static void code_start(struct code *c, struct election_recovered *r)
 
 static void code_event(struct code *c, struct election_event *ev)
 {
-	ev->kind = code_byte(c, (unsigned)ev->kind, ELECTION_STAND_BACK);
+	ev->kind = code_byte(c, (unsigned)ev->kind, ELECTION_RESUME);
 	code_instant(c, &ev->now, c->e->now);
 	switch (ev->kind) {
 	case ELECTION_START:
@@ -183,6 +183,8 @@ static void code_event(struct code *c, struct election_event *ev)
 	case ELECTION_WORK_DEAD:
 	case ELECTION_STOP:
 	case ELECTION_PROVE:
+	case ELECTION_SUSPEND:
+	case ELECTION_RESUME:
 		break;
 	default:
 		c->bad = true;

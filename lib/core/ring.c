@@ -66,7 +66,8 @@ static uint64_t layout(void)
 		ELECTION_NOTES,
 		ELECTION_OVER,
 		ELECTION_ENDED,
-		ELECTION_STAND_BACK,
+		ELECTION_RESUME,
+		offsetof(struct election, suspended),
 	};
 	uint64_t h = HASH_START;
 

@@ -251,7 +251,7 @@ static void acquire(struct sim *s, const struct etcd_request *rq, struct electio
 	}
 	ev->reply.succeeded = true;
 	begin(s);
-	if (st->revision <= s->last_token)
+	if (st->revision <= s->last_token && s->etcd.accepted == s->etcd.line) /* else nobody believes it */
 		check_violation(s, "tokens do not grow");
 	st->leader.create = st->revision;
 	st->leader.lease = rq->action.lease;
@@ -464,4 +464,18 @@ void etcd_restore_config(struct sim *s)
 	s->etcd.state.config = s->etcd.state.revision;
 	changed(s, ELECTION_KEY_CONFIG, 0, 1, 0);
 	net_changed(s);
+}
+
+/* The state is that of a backup: what hung on a lease that has ended since ends now, the others begin anew. */
+void etcd_restored(struct sim *s)
+{
+	struct etcd_state *st = &s->etcd.state;
+	struct etcd_lease *l = lease_find(&s->etcd, st->leader.lease);
+
+	if (l)
+		l->expires = s->now + l->ttl;
+	else
+		memset(&st->leader, 0, sizeof(st->leader));
+	if (st->reserve.node != ETCD_NOBODY)
+		sim_at(s, st->reserve.expires > s->now ? st->reserve.expires : s->now, EVENT_RESERVE, 0, 0, 0, 0);
 }

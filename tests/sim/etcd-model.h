@@ -60,6 +60,8 @@ struct etcd {
 	struct etcd_state state;
 	struct etcd_lease leases[ETCD_LEASES];
 	int64_t last_lease;
+	uint32_t line, accepted; /* of its history: which, and which of them nodes may believe */
+	int64_t highest;	 /* revision of any line before */
 	uint64_t n_changes; /* ever */
 	struct etcd_change changes[ETCD_CHANGES];
 	unsigned n_states; /* ever */
@@ -85,5 +87,6 @@ void etcd_revoke_of_leader(struct sim *s);
 void etcd_delete(struct sim *s, enum election_key key);
 void etcd_overwrite_leader(struct sim *s);
 void etcd_restore_config(struct sim *s);
+void etcd_restored(struct sim *s);
 
 #endif

@@ -161,6 +161,12 @@ static const struct script scripts[] = {
 		{2000, FAULT_STALE_KEEPALIVE, 0, 0, "keep-alives are answered by a deposed leader"},
 		{2500, FAULT_EARLY_REVOKE, 0, 0, "the new leader has revoked the lease"},
 		{5000, MEND, 0, FAULT_STALE_KEEPALIVE, "and no more"}),
+	SCRIPT("older-history", "etcd is restored from a backup under three nodes", 12000, FAST, 3, THREE,
+		{3000, FAULT_RESTORE, 0, 0, "etcd is restored from a backup"},
+		{7000, MEND, 0, FAULT_RESTORE, "oncectl new-generation"}),
+	SCRIPT("older-history-stop", "... and a node is told to stop before anybody accepts it", 6000, FAST, 1,
+		{0, BOOT, 'a', 0, NULL}, {3000, FAULT_RESTORE, 0, 0, "etcd is restored from a backup"},
+		{4000, FAULT_STOP, 'a', 0, "systemctl stop onced"}),
 };
 
 /* ---- playing ---- */

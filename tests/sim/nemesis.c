@@ -35,6 +35,7 @@ const char *const fault_names[FAULTS] = {
 	[FAULT_SNATCH] = "snatch",
 	[FAULT_PROVE] = "prove",
 	[FAULT_STAND_BACK] = "stand-back",
+	[FAULT_RESTORE] = "restore",
 };
 
 /* ---- knobs ---- */
@@ -314,6 +315,9 @@ static void fault_in_etcd(struct sim *s, enum fault fault, int64_t duration)
 	case FAULT_DELETE_CLEAN:
 		etcd_delete(s, ELECTION_KEY_CLEAN);
 		break;
+	case FAULT_RESTORE:
+		history_restore(s);
+		break;
 	default:
 		break;
 	}
@@ -322,7 +326,7 @@ static void fault_in_etcd(struct sim *s, enum fault fault, int64_t duration)
 static bool is_of_etcd(enum fault fault)
 {
 	return (fault >= FAULT_EARLY_REVOKE && fault <= FAULT_DELETE_CLEAN) ||
-	       fault == FAULT_STALE_LIST;
+	       fault == FAULT_STALE_LIST || fault == FAULT_RESTORE;
 }
 
 void fault_begin(struct sim *s, enum fault fault, struct node *n, int64_t duration)
@@ -391,6 +395,9 @@ void fault_end(struct sim *s, enum fault fault, struct node *n)
 	case FAULT_STALE_LIST:
 		s->etcd.stale_list_ppm = 0;
 		break;
+	case FAULT_RESTORE:
+		history_accept(s);
+		break;
 	case FAULT_STOP:
 		node_wake(n);
 		break;
@@ -456,6 +463,7 @@ void nemesis_heal(struct sim *s)
 	s->etcd.stale_keepalive = s->etcd.nospace = false;
 	s->etcd.stale_list_ppm = 0;
 	quorum_back(s);
+	history_accept(s);
 	etcd_restore_config(s);
 	delete_orphan(s);
 	for (unsigned i = 0; i < s->n_nodes; i++) {

@@ -9,7 +9,8 @@ enum { MESSAGES = 2048, QUEUED = 512 };
 struct message {
 	struct etcd_request request;
 	struct election_event answer;
-	bool local; /* the node's own kernel said so */
+	bool local;    /* the node's own kernel said so */
+	uint32_t line; /* the history that the answer is of */
 };
 
 /* One simulation at a time: kept out of struct sim, which is set up anew for every seed. */
@@ -116,6 +117,7 @@ static void answer_without(
 	m->request.action = *a;
 	m->answer.kind = a->kind == ELECTION_LIST ? ELECTION_LIST_FAILED : ELECTION_REPLY;
 	m->answer.reply.outcome = outcome;
+	m->line = n->line;
 	sim_at(s, s->now + s->knobs.net_min, EVENT_REPLY, n->index, n->gen, message_index(m), 0);
 }
 
@@ -149,6 +151,7 @@ static void apply(struct sim *s, uint32_t index)
 	if (m->request.gen != n->gen || !op_find(n, m->request.action.op))
 		s->stats->late_applied++;
 	etcd_apply(s, &m->request, &m->answer);
+	m->line = s->etcd.line;
 	if (s->knobs.drop_acquires > 0 && m->request.action.kind == ELECTION_ACQUIRE) {
 		s->knobs.drop_acquires--;
 		message_free(index);
@@ -249,7 +252,7 @@ void net_reply(struct sim *s, const struct sim_event *event)
 	if (!node_takes(n, event))
 		return; /* it comes again */
 	op = op_find(n, m->request.action.op);
-	if (op)
+	if (op && !history_refuses(n, m->line))
 		answered(n, op, m);
 	message_free(event->x);
 }

@@ -213,7 +213,7 @@ void node_start(struct node *n)
 	n->tick_at = INT64_MAX;
 	n->leading = 0;
 	n->beat_node = ETCD_NOBODY;
-	n->watch.open = false;
+	n->watch.open = n->suspended = false;
 	memset(n->ops, 0, sizeof(n->ops));
 	memset(&n->guardian.inbox, 0, sizeof(n->guardian.inbox));
 	memset(&n->guardian.order, 0, sizeof(n->guardian.order));

@@ -69,6 +69,9 @@ struct node {
 		int64_t last_at;
 	} watch;
 	unsigned beat_node, reserve_for;
+	uint32_t line, looked_line; /* histories of etcd: known; about to be accepted */
+	bool suspended;
+	struct once_instant looked;
 	struct election_saved saved;
 	int64_t leading,
 		stopped_of; /* tokens of the LEAD that is open, of the STOP_WORK answered */

@@ -60,7 +60,7 @@ static int64_t leader_bound(const struct sim *s)
 	const struct sim_profile *p = &s->profile;
 
 	/* a reservation and a resigned node's standing back take 10 s each */
-	return 2 * p->ttl + p->fence_after * 11 / 10 * 2 + 20 * SEC + 10 * p->timeout +
+	return 2 * p->ttl + p->fence_after * 11 / 10 * 4 + 20 * SEC + 10 * p->timeout +
 	       s->knobs.restart_max;
 }
 
@@ -149,6 +149,9 @@ static void dispatch_agent(struct sim *s, const struct sim_event *ev)
 	case EVENT_WORK_DEAD:
 		node_work_dead(n, ev->arg);
 		break;
+	case EVENT_HISTORY:
+		history_check(n);
+		break;
 	default:
 		break;
 	}
@@ -212,6 +215,7 @@ static void dispatch(struct sim *s, const struct sim_event *ev)
 	case EVENT_WATCH:
 	case EVENT_UNWATCHED:
 	case EVENT_WORK_DEAD:
+	case EVENT_HISTORY:
 		dispatch_agent(s, ev);
 		break;
 	case EVENT_ARRIVE:

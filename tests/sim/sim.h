@@ -38,6 +38,7 @@ enum sim_event_kind {
 	EVENT_FUSE,
 	EVENT_SNATCH,
 	EVENT_NEMESIS,
+	EVENT_HISTORY, /* the node may have waited for long enough */
 	EVENT_FAULT_END, /* .x: fault */
 	EVENT_SCRIPT,	 /* .x: step */
 	EVENT_PHASE,	 /* of the schedule: heal, look, end */
@@ -90,6 +91,7 @@ enum fault {
 		       */
 	FAULT_PROVE,	  /* another group of its shard beats */
 	FAULT_STAND_BACK, /* others may bid first */
+	FAULT_RESTORE,	  /* etcd from a backup; it ends with the operator's word */
 	FAULTS,
 };
 extern const char *const fault_names[FAULTS];
@@ -215,6 +217,12 @@ void nemesis_heal(struct sim *s);
 /* replay.c: an agent that starts gets a ring, when there are any; one that is over is replayed */
 void replay_attach(struct node *n);
 void replay_detach(struct node *n);
+
+/* history.c */
+bool history_refuses(struct node *n, uint32_t line);
+void history_check(struct node *n);
+void history_restore(struct sim *s);
+void history_accept(struct sim *s);
 
 /* golden.c */
 void script_step(struct sim *s, uint32_t step);

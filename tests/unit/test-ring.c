@@ -173,7 +173,7 @@ static void test_events_come_out_as_they_went_in(void **state)
 	for (unsigned i = 0; i < 50000; i++) {
 		size_t n;
 
-		draw_event(&ev, 1 + i % ELECTION_STAND_BACK);
+		draw_event(&ev, 1 + i % ELECTION_RESUME);
 		e.now = draw_instant();
 		e.last_op = (uint32_t)draw();
 		draw_view(&e.view);
@@ -203,7 +203,7 @@ static void test_any_bytes_are_an_event_or_none(void **state)
 		if (ring_decode(bytes, sizeof(bytes), &e, &ev) == 0)
 			continue;
 		good++;
-		assert_in_range(ev.kind, ELECTION_START, ELECTION_STAND_BACK);
+		assert_in_range(ev.kind, ELECTION_START, ELECTION_RESUME);
 	}
 	assert_true(good > 1000);
 }
