@@ -174,7 +174,7 @@ static int64_t abandon_in(const struct once_elector *e, struct once_instant now)
 static void schedule(struct once_elector *e)
 {
 	bool asked = e->ask_start || e->ask_stop || e->ask_resign || e->ask_dead || e->ask_relist ||
-		e->n_owed != 0;
+		e->ask_suspend || e->ask_resume || e->n_owed != 0;
 	struct once_instant now = e->loop->ops->now(e->loop);
 	int64_t in = election_wake_in(&e->core, now), abandon = abandon_in(e, now);
 
@@ -281,10 +281,31 @@ static bool watch_turn(struct once_elector *e)
 	return true;
 }
 
+/* False: freed. */
+static bool suspend_turn(struct once_elector *e)
+{
+	if (e->ask_suspend) {
+		e->ask_suspend = false;
+		leave_all(e);
+		e->held.kind = 0;
+		node_suspend(e->node);
+		return step_kind(e, ELECTION_SUSPEND);
+	}
+	if (e->ask_resume) {
+		e->ask_resume = false;
+		e->node->suspended = false;
+		e->given = 0;
+		return step_kind(e, ELECTION_RESUME);
+	}
+	return true;
+}
+
 static void on_timer(void *userdata)
 {
 	struct once_elector *e = userdata;
 
+	if (!suspend_turn(e))
+		return;
 	if (e->ask_start) {
 		struct election_event event = {.kind = ELECTION_START};
 		e->ask_start = false;
@@ -367,6 +388,19 @@ void once_elector_stay_away(struct once_elector *e, int64_t ns)
 		e->reserve_to[0] = '\0';
 	e->stay_away_ns = ns;
 	e->ask_resign = true;
+	e->loop->ops->timer_set(e->timer, 0);
+}
+
+void once_elector_suspend(struct once_elector *e)
+{
+	e->ask_resume = false;
+	e->ask_suspend = true;
+	e->loop->ops->timer_set(e->timer, 0);
+}
+
+void once_elector_resume(struct once_elector *e)
+{
+	e->ask_resume = true;
 	e->loop->ops->timer_set(e->timer, 0);
 }
 

@@ -65,6 +65,7 @@ struct once_elector {
 	char reserve_to[65];	 /* whom a resignation names; empty: nobody */
 	int64_t stay_away_ns;	 /* with ask_resign; 0: not asked */
 	bool ask_start, ask_stop, ask_resign, ask_dead; /* asked from outside, for the next turn of the loop */
+	bool ask_suspend, ask_resume;
 	bool ask_relist; /* the stream is to carry the beats again: from a list on */
 	bool relisting;	 /* that list was asked for */
 	struct election_event owed[ELECTOR_FLIGHTS_MAX]; /* answers that nobody else gives */

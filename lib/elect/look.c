@@ -400,7 +400,7 @@ int look_watch(struct once_node *n, bool beats)
 
 void look_turn(struct once_node *n)
 {
-	if (!n->shared)
+	if (!n->shared || n->suspended)
 		return;
 	if (n->watch_due) {
 		n->watch_due = false;

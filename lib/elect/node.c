@@ -289,6 +289,23 @@ void node_quiet(struct once_node *n)
 	n->loop->ops->timer_set(n->timer, -1);
 }
 
+/* Nothing is on its way, and nothing is known: neither lease nor stream is of the etcd that answers now. */
+void node_suspend(struct once_node *n)
+{
+	if (n->suspended)
+		return;
+	n->suspended = true;
+	n->register_call = once_call_cancel(n->register_call);
+	n->orphan = once_call_cancel(n->orphan);
+	lease_cancel(n);
+	look_cancel(n);
+	shards_cancel(n);
+	n->lease.id = n->lease.dead = 0;
+	n->registering = n->registered = 0;
+	n->list.due = n->shared; /* with the resumption */
+	n->loop->ops->timer_set(n->register_timer, -1);
+}
+
 static int names_init(struct once_node *n, const struct once_node_config *config)
 {
 	int r = 0;

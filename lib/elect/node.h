@@ -44,6 +44,7 @@ struct once_node {
 	char *registration; /* this node's under it */
 	uint64_t incarnation;
 	bool shared;
+	bool suspended; /* its electors are */
 
 	struct list electors;
 	struct once_elector *by_key, *by_group;
@@ -112,6 +113,7 @@ void node_turn(struct once_node *n);
 void node_test(struct once_node *n);
 bool node_alone(const struct once_elector *e);
 void node_quiet(struct once_node *n);
+void node_suspend(struct once_node *n);
 void node_answered(struct once_node *n, const struct once_response *response);
 struct once_elector *node_by_key(struct once_node *n, struct once_bytes key);
 struct once_elector *node_by_group(struct once_node *n, struct once_bytes key);

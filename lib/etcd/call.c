@@ -14,7 +14,7 @@
  *   told again, since an answer that has begun ends the call, well or not.
  *
  * Failures: the deadline holds in every state, by the timer of the call or of the exchange. `sent`
- * is taken before the body is given away. An answer of another cluster tells nothing: unknown. */
+ * is taken before the body is given away. An answer of another history of etcd tells nothing: unknown. */
 #include "base/escape.h"
 #include "etcd/internal.h"
 #include <errno.h>
@@ -40,6 +40,7 @@ struct unary {
 	int flags;
 	int64_t timeout_ns;
 	struct once_instant started, sent;
+	int64_t known; /* revision, when it was sent; 0: does not matter */
 	size_t attempts;
 	bool logged_in_again, paused;
 	uint64_t token;
@@ -199,13 +200,23 @@ static bool wants_new_login(struct unary *u, const struct once_response *respons
 	return true;
 }
 
-static void finish_foreign(struct unary *u)
+/* The answer is of another history: whether what it answers was done in ours, nobody knows. */
+static void disown(struct unary *u, struct client_gen *gen, uint64_t cluster_id, int64_t revision)
 {
 	struct once_client *client = u->base.client;
-	client_retire(u->gen, client_next(client), "it is of another etcd cluster");
+	char message[160];
+	if (cluster_id != client->history.cluster_id) {
+		(void)snprintf(message, sizeof(message),
+			"the answer is of another etcd cluster than before (%" PRIx64 ", not %" PRIx64 ")", cluster_id,
+			client->history.cluster_id);
+	} else {
+		(void)snprintf(message, sizeof(message),
+			"the answer is of an older history of etcd (revision %" PRId64 " after %" PRId64 ")", revision,
+			u->known);
+	}
+	client_retire(gen, client_next(client), "it is of another history of etcd");
 	leave_gen(u);
-	finish_failed(
-		u, -EREMCHG, ONCE_UNKNOWN, "the answer is of another etcd cluster than before");
+	finish_failed(u, -EREMCHG, ONCE_UNKNOWN, message);
 }
 
 static void on_answer(
@@ -219,9 +230,9 @@ static void on_answer(
 	(void)codec_decode(&reply, &u->request, result->status,
 		rest ? buf_text(&u->rows->around) : result->body,
 		rest ? u->rows->around.size : result->size);
-	if (!client_check_cluster(client, response->cluster_id)) {
+	if (!client_believes(client, response->cluster_id, response->revision, u->known)) {
+		disown(u, gen, response->cluster_id, response->revision);
 		codec_reply_fini(&reply);
-		finish_foreign(u);
 		return;
 	}
 	client_note_header(gen, response->member_id, response->raft_term);
@@ -292,12 +303,13 @@ static void on_data(void *userdata, const void *data, size_t size)
 	if (r == 0 && some && !u->rows->revision) {
 		r = -EBADMSG;
 	}
-	foreign = r == 0 && some && !client_check_cluster(client, u->rows->cluster_id);
+	foreign = r == 0 && some &&
+		  !client_believes(client, u->rows->cluster_id, u->rows->revision, u->known);
 	if (r < 0 || foreign) {
 		(void)client->transport->ops->cancel(u->exchange);
 		u->exchange = NULL;
 		if (foreign) {
-			finish_foreign(u);
+			disown(u, u->gen, u->rows->cluster_id, u->rows->revision);
 		} else {
 			finish_failed(u, r, ONCE_UNKNOWN,
 				r == -ENOMEM ? NULL : "the answer (HTTP 200) is not etcd's");
@@ -350,6 +362,7 @@ static int attempt(struct unary *u, int64_t left_ns)
 	u->endpoint = gen->endpoint;
 	u->attempts++;
 	u->sent = client->loop->ops->now(client->loop);
+	u->known = u->flags & CALL_LINEAR ? client->history.revision : 0;
 	r = client->transport->ops->start(gen->transport, &u->exchange, &request, &handler, u);
 	if (r < 0) {
 		return r;

@@ -9,7 +9,8 @@
  *   unknown, the rest go to the next endpoint. With one endpoint: a fresh generation to the same.
  * - Left politely (a watch ended, the leader is elsewhere, no leader there): the generation is
  *   retired. Its calls end by themselves, new ones go to the next endpoint.
- * - Answers of another cluster than the first one's are not believed.
+ * - Answers of another cluster than the first one's are not believed, nor, once once_client_trust() was called,
+ *   those of an older revision than etcd has shown.
  *
  * The listener hears of it in a turn of its own, because it may free the client. */
 #include "etcd/internal.h"
@@ -40,6 +41,15 @@ struct note {
 static void on_note(void *userdata)
 {
 	struct once_client *client = userdata;
+	struct once_lineage disowned = client->disowned;
+	if (disowned.cluster_id) {
+		client->disowned = (struct once_lineage){0};
+		if (!list_empty(&client->notes)) {
+			client->loop->ops->timer_set(client->note_timer, 0);
+		}
+		client->listener->disowned(client->userdata, &disowned);
+		return;
+	}
 	struct note *n = list_first(&client->notes, struct note, in_client);
 	struct note note = *n;
 	char *url = strdup(client->endpoints[n->endpoint].url);
@@ -212,12 +222,44 @@ void client_note_answer(struct client_gen *gen, enum transport_lane lane, int ht
 	}
 }
 
-bool client_check_cluster(struct once_client *client, uint64_t cluster_id)
+static void tell_disowned(struct once_client *client, uint64_t cluster_id, int64_t revision)
 {
-	if (cluster_id && !client->cluster_id) {
-		client->cluster_id = cluster_id;
+	if (!client->listener || !client->listener->disowned) {
+		return;
 	}
-	return !cluster_id || cluster_id == client->cluster_id;
+	client->disowned = (struct once_lineage){cluster_id, revision};
+	client->loop->ops->timer_set(client->note_timer, 0);
+}
+
+bool client_believes(
+	struct once_client *client, uint64_t cluster_id, int64_t revision, int64_t since)
+{
+	struct once_lineage *known = &client->history;
+	if (!cluster_id) {
+		return true; /* a refusal, which has no header */
+	}
+	if (!known->cluster_id) {
+		known->cluster_id = cluster_id;
+	}
+	if (cluster_id != known->cluster_id || (client->guarded && revision < since)) {
+		tell_disowned(client, cluster_id, revision);
+		return false;
+	}
+	if (revision > known->revision) {
+		known->revision = revision;
+	}
+	return true;
+}
+
+void once_client_trust(struct once_client *client, const struct once_lineage *history)
+{
+	client->history = *history;
+	client->guarded = true;
+}
+
+struct once_lineage once_client_lineage(const struct once_client *client)
+{
+	return client->history;
 }
 
 void client_note_header(struct client_gen *gen, uint64_t member_id, uint64_t raft_term)

@@ -70,7 +70,10 @@ struct once_client {
 	size_t refusals; /* attempts that reached nobody, since the last answer */
 	int64_t backoff_ns;
 	struct once_instant backoff_since;
-	uint64_t cluster_id, raft_term;
+	struct once_lineage history;
+	bool guarded; /* revisions must not go back */
+	struct once_lineage disowned; /* the latest that was not believed, not yet told; cluster_id 0: none */
+	uint64_t raft_term;
 	struct auth auth;
 	struct leader leader;
 };
@@ -96,8 +99,10 @@ void client_retire(struct client_gen *gen, size_t endpoint, const char *why);
 size_t client_next(const struct once_client *client);
 /* A call is gone from gen: a retired generation ends with its last one. */
 void client_gen_unused(struct client_gen *gen);
-/* False: an answer of another cluster. Pins the first. */
-bool client_check_cluster(struct once_client *client, uint64_t cluster_id);
+/* False: an answer of another history than the one known. since: the revision known when it was sent; 0: what this
+ * call's answers say of it proves nothing. Pins the first cluster. */
+bool client_believes(
+	struct once_client *client, uint64_t cluster_id, int64_t revision, int64_t since);
 void client_note_header(struct client_gen *gen, uint64_t member_id, uint64_t raft_term);
 
 /* ---- endpoint.c ------------------------------------------------------------------------------ */
@@ -126,6 +131,7 @@ void call_fini(struct once_call *call);
 enum {
 	CALL_STALE = 1, /* may be answered without a leader */
 	CALL_LOGIN = 2, /* needs no token */
+	CALL_LINEAR = 4, /* the answer's revision is at least that of all answers before */
 };
 
 /* Takes what the request owns, also on failure. */

@@ -13,7 +13,23 @@ int once_kv(struct once_client *client, struct once_call **ret_call,
 		return r;
 	}
 	return call_start(client, ret_call, options, &request,
-		op->kind == ONCE_OP_RANGE && op->serializable ? CALL_STALE : 0, done, userdata);
+		op->kind == ONCE_OP_RANGE && op->serializable ? CALL_STALE : CALL_LINEAR, done, userdata);
+}
+
+/* A txn of such ranges alone is answered from what the member has. */
+static bool has_serializable(const struct once_txn *txn)
+{
+	for (size_t i = 0; i < txn->n_success; i++) {
+		if (txn->success[i].serializable) {
+			return true;
+		}
+	}
+	for (size_t i = 0; i < txn->n_failure; i++) {
+		if (txn->failure[i].serializable) {
+			return true;
+		}
+	}
+	return false;
 }
 
 int once_txn(struct once_client *client, struct once_call **ret_call,
@@ -27,7 +43,8 @@ int once_txn(struct once_client *client, struct once_call **ret_call,
 		codec_request_fini(&request);
 		return r;
 	}
-	return call_start(client, ret_call, options, &request, 0, done, userdata);
+	return call_start(client, ret_call, options, &request,
+		has_serializable(txn) ? 0 : CALL_LINEAR, done, userdata);
 }
 
 int once_compact(struct once_client *client, struct once_call **ret_call,

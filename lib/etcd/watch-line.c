@@ -108,7 +108,7 @@ static bool progress(
 static bool understand(struct once_watch *w, struct codec_watch_line *line)
 {
 	struct watch_range *range = range_of(w, line);
-	if (!client_check_cluster(w->client, line->cluster_id)) {
+	if (!client_believes(w->client, line->cluster_id, line->revision, 0)) {
 		return watch_break_and_leave(
 			w, -EREMCHG, "the answer is of another etcd cluster than before");
 	}

@@ -438,6 +438,48 @@ static void a_restart_ends_every_old_term_cleanly(void **state)
 }
 
 /* While the electors of a beat are being told of it. */
+/* The store goes on as it is: what the node does is to forget it and ask for nothing. */
+static void who_is_suspended_is_silent_and_begins_anew(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	size_t txns;
+	int64_t token[8];
+
+	world_init(w, 1, 8, 12, 0);
+	run(w, 8 * SEC);
+	assert_int_equal(owned(w), 8);
+	for (unsigned g = 0; g < 8; g++) {
+		token[g] = w->seat[0][g].token;
+		once_elector_suspend(w->seat[0][g].elector);
+	}
+	run(w, SEC);
+	txns = w->crowd.etcd->n_txns;
+	for (unsigned g = 0; g < 8; g++) {
+		assert_false(w->seat[0][g].alive);
+		assert_int_equal(w->seat[0][g].stopped, ONCE_STOP_LOST);
+	}
+	run(w, 60 * SEC);
+	assert_int_equal(w->crowd.etcd->n_txns, txns);
+	assert_null(fake_etcd_get(w->crowd.etcd, "/leader")); /* the lease has ended */
+	for (unsigned g = 0; g < 8; g++)
+		once_elector_resume(w->seat[0][g].elector);
+	run(w, 15 * SEC);
+	assert_int_equal(owned(w), 8);
+	for (unsigned g = 0; g < 8; g++)
+		assert_true(w->seat[0][g].token > token[g]);
+	for (unsigned g = 0; g < 8; g++)
+		once_elector_suspend(w->seat[0][g].elector);
+	run(w, SEC);
+	for (unsigned g = 0; g < 8; g++)
+		once_elector_stop(w->seat[0][g].elector);
+	run(w, SEC);
+	for (unsigned g = 0; g < 8; g++)
+		assert_null(w->seat[0][g].elector);
+	assert_int_equal(w->errors, 0);
+	world_fini(w);
+	free(w);
+}
+
 static void a_callback_may_free_the_node(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
@@ -578,6 +620,7 @@ int main(void)
 		cmocka_unit_test(an_orderly_end_hands_over_at_once),
 		cmocka_unit_test(one_group_ends_and_the_others_go_on),
 		cmocka_unit_test(a_restart_ends_every_old_term_cleanly),
+		cmocka_unit_test(who_is_suspended_is_silent_and_begins_anew),
 		cmocka_unit_test(a_callback_may_free_the_node),
 		cmocka_unit_test(no_two_works_of_a_group_live_at_once),
 		cmocka_unit_test(wrong_ones_are_refused),

@@ -19,7 +19,7 @@
  *   -EHOSTUNREACH  no leader, not connected        -ETIMEDOUT     no answer in time
  *   -EBADMSG       the answer is not etcd's        -ECONNRESET    the connection broke
  *   -EPROTO        any other error of the server   -EKEYREJECTED  TLS verification failed
- *   -EREMCHG       the answer is of another etcd cluster than before
+ *   -EREMCHG       the answer is of another etcd cluster than before, or of an older history of it
  * -ENOSPC is ONCE_UNKNOWN: the write that passes etcd's quota is made, and answered so.
  * A false compare, an absent key, a lease that is gone at keep-alive are not errors: they are fields
  * of the response. */
@@ -56,11 +56,21 @@ struct once_client_config {
 	int64_t request_timeout_ns; /* of calls that give none, default 5 s */
 };
 
+/* What etcd was at least, by what it has answered: its cluster, and a revision that was reached. */
+struct once_lineage {
+	uint64_t cluster_id; /* 0: nothing is known */
+	int64_t revision;
+};
+
 /* What a client tells its owner unasked; all optional. */
 struct once_client_listener {
 	/* The control lane now talks (or no longer talks) to this endpoint: its URL, the HTTP version
 	 * negotiated (11 or 20) and why (one line, no newline). http_version 0: the endpoint was left. */
 	void (*endpoint)(void *userdata, const char *url, int http_version, const char *why);
+	/* An answer was not believed, its call failed with -EREMCHG: it is of another cluster, or older than
+	 * what was known when it was asked for. Comes once for all such answers of a turn of the loop. Of one
+	 * endpoint alone it may be that endpoint's fault. */
+	void (*disowned)(void *userdata, const struct once_lineage *answered);
 };
 
 /* -EINVAL: a URL that is none, no endpoint, a certificate without key; -EPERM: plaintext not allowed;
@@ -85,6 +95,14 @@ void once_client_rotate(struct once_client *client, const char *why);
  * miss nothing. Errors and *ret_message as those of once_client_new(): then nothing has changed. Since 0.1. */
 int once_client_reload(
 	struct once_client *client, const struct once_client_config *config, const char **ret_message);
+
+/* From now on only answers that continue this history are believed: those of the same cluster and, of range (not
+ * serializable), put, delete and txn, of no lower revision than was known when they were sent; the history grows
+ * with them. All others fail with -EREMCHG, their outcome unknown. Zeros: whatever answers first. A client that was
+ * never told this only keeps to the first cluster that answers. Since 0.1. */
+void once_client_trust(struct once_client *client, const struct once_lineage *history);
+/* What is known now. Since 0.1. */
+struct once_lineage once_client_lineage(const struct once_client *client);
 
 /* The endpoint the control lane uses or will use next. Never NULL. */
 const char *once_client_endpoint(const struct once_client *client);

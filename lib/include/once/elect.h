@@ -148,6 +148,15 @@ int once_elector_resign(struct once_elector *elector, const char *to);
  * node ends it. ns < 0: campaign again. */
 void once_elector_stay_away(struct once_elector *elector, int64_t ns);
 
+/* What etcd answers is of another history than before (once_client_trust()): work is stopped as that of a lost term,
+ * nothing is sent, and the key, should there be one, is not given back; until once_elector_resume(). Before
+ * once_elector_start(), too. Of a node's electors, all or none. Since 0.1. */
+void once_elector_suspend(struct once_elector *elector);
+
+/* Campaign anew, with nothing known of etcd. The caller has seen to it that all work of the history before is dead:
+ * FenceAfter and the drift of clocks have passed since that history came to its end. Since 0.1. */
+void once_elector_resume(struct once_elector *elector);
+
 /* The owner's word after on_stop(): every process of the work is dead, for certain. */
 void once_elector_stopped(struct once_elector *elector);
 
