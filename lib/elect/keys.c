@@ -172,6 +172,42 @@ int keys_ended_write(char *out, size_t size, int64_t token, const char *by, cons
 		size);
 }
 
+int keys_generation_write(char *out, size_t size, int64_t above, const char *by, const char *reason)
+{
+	char when[32];
+
+	return written(snprintf(out, size, "above=%lld by=%s at=%s reason=%s", (long long)above, by,
+			       say_now(when), reason),
+		size);
+}
+
+bool keys_generation_read(struct keys_generation *ret, const struct once_kv *kv)
+{
+	static const char first[] = "above=";
+	const char *text = kv->value.data, *end;
+	size_t n = sizeof(first) - 1;
+
+	if (kv->value.size <= n || memcmp(text, first, n) != 0)
+		return false;
+	end = memchr(text, ' ', kv->value.size);
+	if (!end || number_parse_i64(text + n, (size_t)(end - text) - n, &ret->above) < 0 ||
+		ret->above < 0 || kv->mod_revision <= ret->above) {
+		ret->above = 0;
+		return false;
+	}
+	return true;
+}
+
+int keys_alarm_write(char *out, size_t size, const struct once_lineage *known)
+{
+	char when[32];
+
+	return written(snprintf(out, size, "revision=%lld cluster=%016llx since=%s",
+			       (long long)known->revision, (unsigned long long)known->cluster_id,
+			       say_now(when)),
+		size);
+}
+
 int keys_clean_write(char *out, size_t size, int64_t token)
 {
 	return written(snprintf(out, size, "%lld", (long long)token), size);

@@ -62,4 +62,17 @@ int keys_ended_write(char *out, size_t size, int64_t token, const char *by, cons
 int keys_clean_write(char *out, size_t size, int64_t token);
 bool keys_clean_read(int64_t *ret_token, struct once_bytes value);
 
+/* P/generation: what etcd is now counts, for every node that knows of no revision above this one. Written by
+ * oncectl new-generation, once etcd's own revision is above it. */
+struct keys_generation {
+	int64_t above;
+};
+
+int keys_generation_write(char *out, size_t size, int64_t above, const char *by, const char *reason);
+/* False: it is none, or was written below what it says. */
+bool keys_generation_read(struct keys_generation *ret, const struct once_kv *kv);
+
+/* P/history/NODE: this node knows a later etcd than the one it finds. */
+int keys_alarm_write(char *out, size_t size, const struct once_lineage *known);
+
 #endif

@@ -156,8 +156,8 @@ static void take_leader(struct ctl *ctl, struct ctl_group *group, const struct o
 /* ---- all of it ------------------------------------------------------------------------------- */
 
 struct ranges {
-	struct once_op ops[4];
-	char ends[4][CTL_KEY_MAX];
+	struct once_op ops[5];
+	char ends[5][CTL_KEY_MAX];
 };
 
 static void range(struct ranges *ranges, size_t i, const char *key, bool prefix)
@@ -197,6 +197,40 @@ static void take_nodes(struct ctl *ctl, struct ctl_cluster *cluster,
 		nodes[cluster->n_nodes].name = ctl_text(ctl, name);
 		nodes[cluster->n_nodes++].address = ctl_field(ctl, result->kvs[i].value, "address");
 	}
+}
+
+static void take_alarms(struct ctl *ctl, struct ctl_cluster *cluster,
+	const struct once_op_result *result, const char *prefix)
+{
+	struct ctl_alarm *alarms = arena_array(&ctl->arena, result->n_kvs, sizeof(*alarms));
+
+	cluster->alarms = alarms;
+	for (size_t i = 0; alarms && i < result->n_kvs; i++) {
+		const struct once_kv *kv = &result->kvs[i];
+		const char *revision = ctl_field(ctl, kv->value, "revision");
+		const char *id = ctl_field(ctl, kv->value, "cluster"),
+			   *since = ctl_field(ctl, kv->value, "since");
+		size_t skip = strlen(prefix);
+		struct ctl_alarm *a = &alarms[cluster->n_alarms];
+
+		if (!revision || !begins(kv->key, prefix) ||
+			number_parse_i64(revision, strlen(revision), &a->revision) < 0)
+			continue;
+		a->node = ctl_text(ctl, (struct once_bytes){(const char *)kv->key.data + skip,
+						kv->key.size - skip});
+		a->cluster = id ? id : "?";
+		a->since = since ? since : "?";
+		cluster->n_alarms++;
+	}
+}
+
+const char *ctl_alarm_text(struct ctl *ctl, const struct ctl_alarm *alarm)
+{
+	return ctl_printf(ctl,
+		"%s has seen cluster %s at revision %lld and finds an older etcd, or another one, "
+		"since %s: it runs nothing "
+		"until \"oncectl new-generation\"",
+		alarm->node, alarm->cluster, (long long)alarm->revision, alarm->since);
 }
 
 /* The leader keys first: an epoch is only told of the term it belongs to. */
@@ -266,10 +300,10 @@ int ctl_cluster_read(struct ctl *ctl, bool all_groups, struct ctl_cluster *ret)
 {
 	const char *leaders = ctl_printf(ctl, "%s/", ctl->config.key);
 	const char *state = all_groups ? ctl_key(ctl, "g/") : ctl_key(ctl, "g/%s/", ctl->group);
-	const char *nodes = ctl_key(ctl, "nodes/");
+	const char *nodes = ctl_key(ctl, "nodes/"), *alarms = ctl_key(ctl, "history/");
 	const struct once_response *response;
 	struct ranges ranges;
-	struct once_txn txn = {.success = ranges.ops, .n_success = 4};
+	struct once_txn txn = {.success = ranges.ops, .n_success = 5};
 
 	*ret = (struct ctl_cluster){0};
 	if (!leaders)
@@ -278,13 +312,15 @@ int ctl_cluster_read(struct ctl *ctl, bool all_groups, struct ctl_cluster *ret)
 	range(&ranges, 1, leaders, true);
 	range(&ranges, 2, state, true);
 	range(&ranges, 3, nodes, true);
+	range(&ranges, 4, alarms, true);
 	response = ctl_txn(ctl, &txn);
 	if (!response)
 		return CTL_UNREACHABLE;
 	ret->revision = response->revision;
-	if (response->op.n_results != 4)
+	if (response->op.n_results != 5)
 		return ctl_error(CTL_UNREACHABLE, "etcd at %s: an answer without its parts",
 			response->endpoint);
 	take_all(ctl, ret, response->op.results, leaders, ctl_key(ctl, "g/"), nodes);
+	take_alarms(ctl, ret, &response->op.results[4], alarms);
 	return CTL_OK;
 }

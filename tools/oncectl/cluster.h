@@ -39,6 +39,12 @@ struct ctl_away {
 	struct once_pause wish;
 };
 
+/* A node that has seen a later etcd than this one. */
+struct ctl_alarm {
+	const char *node, *cluster, *since; /* never NULL */
+	int64_t revision;
+};
+
 struct ctl_cluster {
 	int64_t revision;
 	struct ctl_group *groups; /* by name, the default one first; --group: that one alone */
@@ -47,6 +53,8 @@ struct ctl_cluster {
 	size_t n_nodes;
 	struct ctl_away *aways;
 	size_t n_aways;
+	struct ctl_alarm *alarms;
+	size_t n_alarms;
 	struct once_instant watched; /* since when proofs were looked for */
 };
 
@@ -58,6 +66,9 @@ const struct ctl_node *ctl_cluster_node(const struct ctl_cluster *cluster, const
 /* NULL: it does not stay away; group NULL: from none of them. */
 const struct ctl_away *ctl_cluster_away(
 	const struct ctl_cluster *cluster, const char *group, const char *node);
+
+/* What the alarm says, in the arena. */
+const char *ctl_alarm_text(struct ctl *ctl, const struct ctl_alarm *alarm);
 
 /* Watches until every leader has given a proof, at most for one and a half beat intervals. */
 int ctl_cluster_proofs(struct ctl *ctl, struct ctl_cluster *cluster);

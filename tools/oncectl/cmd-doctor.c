@@ -377,6 +377,8 @@ static int examine(struct doctor *d)
 	check_round_trip(d);
 	check_compaction(d);
 	(void)ctl_cluster_proofs(ctl, &d->cluster);
+	for (size_t i = 0; i < d->cluster.n_alarms; i++)
+		find(d, BAD, "history", ctl_alarm_text(ctl, &d->cluster.alarms[i]));
 	for (size_t i = 0; i < d->cluster.n_groups; i++)
 		check_group(d, &d->cluster.groups[i]);
 	return CTL_OK;

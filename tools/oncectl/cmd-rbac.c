@@ -14,7 +14,7 @@ struct right {
 
 struct role {
 	const char *name, *purpose;
-	struct right rights[12];
+	struct right rights[16];
 };
 
 /* A leader holds KEY, that of a group KEY/GROUP. */
@@ -26,7 +26,9 @@ static const struct role roles[] = {
 			{"readwrite", false, "/pause"}, {"readwrite", false, "/job/"},
 			{"readwrite", false, "/trigger/"}, {"readwrite", false, "/kill/"},
 			{"readwrite", false, "/g/"}, {"readwrite", false, "/step/"},
-			{"readwrite", false, "/flow/"}, {"readwrite", false, "/undo/"}}},
+			{"readwrite", false, "/flow/"}, {"readwrite", false, "/undo/"},
+			{"readwrite", false, "/generation"}, {"readwrite", false, "/history/"},
+			{"readwrite", false, "/raise"}}},
 	{"viewer", "oncectl status, leaders, jobs, runs and why",
 		{{"read", true, ""}, {"read", true, "/"}, {"read", false, "/"}}},
 };

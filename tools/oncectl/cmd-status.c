@@ -145,6 +145,10 @@ static void print_nodes(struct ctl *ctl, const struct ctl_cluster *cluster)
 
 static void print(struct ctl *ctl, const struct status *s)
 {
+	for (size_t i = 0; i < s->cluster.n_alarms; i++)
+		printf("ALARM: %s\n", ctl_alarm_text(ctl, &s->cluster.alarms[i]));
+	if (s->cluster.n_alarms > 0)
+		putchar('\n');
 	if (s->cluster.n_groups == 0)
 		printf("no group: there was never a leader under %s with prefix %s\n",
 			ctl->leader_key, ctl->config.prefix);
@@ -185,12 +189,27 @@ static void json_group(struct ctl *ctl, struct ctl_json *json, const struct ctl_
 	ctl_json_end_object(json);
 }
 
+static void json_alarms(struct ctl_json *json, const struct ctl_cluster *cluster)
+{
+	ctl_json_array(json, "alarms");
+	for (size_t i = 0; i < cluster->n_alarms; i++) {
+		ctl_json_object(json, NULL);
+		ctl_json_text(json, "node", cluster->alarms[i].node);
+		ctl_json_text(json, "cluster", cluster->alarms[i].cluster);
+		ctl_json_number(json, "revision", cluster->alarms[i].revision);
+		ctl_json_text(json, "since", cluster->alarms[i].since);
+		ctl_json_end_object(json);
+	}
+	ctl_json_end_array(json);
+}
+
 static void print_json(struct ctl *ctl, const struct status *s)
 {
 	struct ctl_json json = {0};
 
 	ctl_json_object(&json, NULL);
 	ctl_json_number(&json, "revision", s->cluster.revision);
+	json_alarms(&json, &s->cluster);
 	ctl_json_array(&json, "groups");
 	for (size_t i = 0; i < s->cluster.n_groups; i++)
 		json_group(ctl, &json, &s->cluster, &s->cluster.groups[i]);

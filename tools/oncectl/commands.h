@@ -18,6 +18,7 @@
 	X(calendar)                                                                                \
 	X(timing)                                                                                  \
 	X(doctor)                                                                                  \
+	X(new_generation)                                                                                  \
 	X(rbac)                                                                                    \
 	X(fence)                                                                                   \
 	X(get)                                                                                     \
