@@ -12,6 +12,7 @@
 #include "daemon/config.h"
 #include "daemon/events.h"
 #include "daemon/groups.h"
+#include "daemon/history.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
 #include "daemon/renewal.h"
@@ -43,6 +44,8 @@ struct agent {
 	struct uplink uplink;
 	char cgroup[LINK_PATH_MAX];
 	char instance[LINK_NAME_MAX];
+	struct history history;
+	struct history_owner history_owner;
 	struct groups groups;
 	struct groups_owner groups_owner;
 	struct once_timer *alive;
@@ -166,6 +169,45 @@ static void on_endpoint(void *userdata, const char *url, int http_version, const
 			http_version >= 20 ? "HTTP/2" : "HTTP/1.1", why);
 }
 
+/* ---- what etcd is ---- */
+
+static void on_disowned(void *userdata, const struct once_lineage *answered)
+{
+	struct agent *a = userdata;
+
+	(void)answered;
+	history_doubt(&a->history);
+}
+
+static void on_lost(void *userdata)
+{
+	struct agent *a = userdata;
+
+	groups_suspend(&a->groups, true);
+}
+
+static void on_found(void *userdata)
+{
+	struct agent *a = userdata;
+
+	groups_suspend(&a->groups, false);
+}
+
+static void on_alarm(void *userdata, struct once_bytes key)
+{
+	struct agent *a = userdata;
+
+	history_heard(&a->history, key);
+}
+
+/* A token that jobs have seen must be known after a crash, too. */
+static void on_led(void *userdata)
+{
+	struct agent *a = userdata;
+
+	history_led(&a->history);
+}
+
 /* ---- start ---- */
 
 static void on_shed(void *userdata)
@@ -221,6 +263,8 @@ static void on_welcome(struct agent *a, const struct link_welcome *w)
 		return;
 	}
 	(void)uplink_notify(&a->uplink, "READY=1\nSTATUS=Following: nobody leads");
+	if (a->groups.suspended)
+		groups_suspend(&a->groups, true); /* so its status is not that */
 	a->loop->ops->timer_set(a->shed, SHED_AFTER);
 }
 
@@ -245,7 +289,7 @@ static bool needs_restart(const struct config *old, const struct config *fresh)
 		!same(old->node, fresh->node) || !same(old->key, fresh->key) ||
 		!same(old->address, fresh->address) || old->allow_plaintext != fresh->allow_plaintext ||
 		!same(old->value, fresh->value) || !same(old->prefix, fresh->prefix) ||
-		!same(old->runtime_dir, fresh->runtime_dir) ||
+		!same(old->runtime_dir, fresh->runtime_dir) || !same(old->state_dir, fresh->state_dir) ||
 		!same(old->http_listen, fresh->http_listen) || old->http_remote != fresh->http_remote ||
 		memcmp(&old->timing, &fresh->timing, sizeof(old->timing)) != 0;
 
@@ -395,7 +439,7 @@ static void instance_name(const struct config *c, char out[LINK_NAME_MAX])
 
 static int client_start(struct agent *a)
 {
-	static const struct once_client_listener listener = {.endpoint = on_endpoint};
+	static const struct once_client_listener listener = {.endpoint = on_endpoint, .disowned = on_disowned};
 	struct once_client_config config = client_config(&a->config);
 	const char *message = "";
 	int r = once_client_new(&a->client, a->loop, &config, &listener, a, &message);
@@ -433,7 +477,8 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 	if (!a->alive || !a->shed)
 		return -ENOMEM;
 	a->groups_owner = (struct groups_owner){a, on_job_finished, on_job_stopped, on_all_stopped,
-		on_guardian_silent, on_state, on_ended};
+		on_guardian_silent, on_state, on_led, on_alarm, on_ended};
+	a->history_owner = (struct history_owner){a, on_lost, on_found};
 	if (runtime_dir[0] && mkdir(runtime_dir, 0700) < 0 && errno != EEXIST)
 		log_warning("runtime-dir", "%s: %s: a restart will wait longer", runtime_dir,
 			strerror(errno));
@@ -452,6 +497,9 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 		r = renewal_init(&a->renewal, a->loop, &a->config);
 	if (r == 0)
 		r = client_start(a);
+	if (r == 0)
+		r = history_init(&a->history, &a->config, a->client, a->loop, a->instance,
+			&a->history_owner);
 	if (r < 0)
 		return r;
 	renewal_start(&a->renewal, a->client);
@@ -471,6 +519,7 @@ static void agent_fini(struct agent *a)
 {
 	window_fini(&a->window);
 	groups_fini(&a->groups);
+	history_fini(&a->history);
 	if (a->loop)
 		renewal_fini(&a->renewal);
 	a->client = once_client_free(a->client);

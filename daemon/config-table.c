@@ -64,6 +64,8 @@ static const struct config_key main_keys[] = {
 
 	{"Daemon", "RuntimeDirectory", "/run/onced", NULL, &config_type_path, MAIN(runtime_dir), 0,
 		255, false, "Lock and state of the running daemon."},
+	{"Daemon", "StateDirectory", NULL, NULL, &config_type_path, MAIN(state_dir), 0, 255, false,
+		"Where what was seen of etcd is kept over reboots, so that an older one is noticed."},
 	{"Daemon", "LogLevel", "info", NULL, &config_type_level, MAIN(log_level), 0, 0, false,
 		"error, warning, info or debug."},
 	{"Daemon", "Isolate", "no", NULL, &config_type_bool, MAIN(isolate), 0, 0, false,

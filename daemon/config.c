@@ -84,6 +84,7 @@ void config_free(struct config *config)
 	free(config->prefix);
 	free(config->group);
 	free(config->runtime_dir);
+	free(config->state_dir);
 	free(config->http_listen);
 	for (size_t i = 0; i < config->n_jobs; i++)
 		config_job_free(&config->jobs[i]);

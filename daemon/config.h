@@ -125,6 +125,7 @@ struct config {
 	char profile[16];
 	struct once_timing timing;
 	/* daemon */
+	char *state_dir;   /* NULL: the service manager's, or runtime_dir */
 	char *runtime_dir; /* NULL: none can be had (onced run of a user without one) */
 	enum once_log_level log_level;
 	bool isolate; /* default of the jobs */

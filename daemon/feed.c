@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RANGES = 5 };
+enum { RANGES = 6, RANGE_ALARMS = 5 };
 /* A stream from a member that stopped says nothing and breaks nothing: so all is read again now and
  * then. */
 static const int64_t LIST_AGAIN = 30 * ONCE_NSEC_PER_SEC;
@@ -30,7 +30,7 @@ static int64_t beat_ns(const struct feed *f)
 	return f->config->timing.beat_interval_ns;
 }
 
-/* Cursors and pauses of jobs, triggers, kills, the cluster's pause, handovers. */
+/* Cursors and pauses of jobs, triggers, kills, the cluster's pause, handovers, alarms. */
 static int make_ranges(const struct feed *f, struct ranges *r)
 {
 	const char *prefix = f->config->prefix;
@@ -43,6 +43,10 @@ static int make_ranges(const struct feed *f, struct ranges *r)
 		r->end_sizes[i] = once_prefix_end(once_str(r->keys[i]), r->ends[i]);
 	}
 	r->end_sizes[3] = r->end_sizes[4] = 0;
+	n = snprintf(r->keys[RANGE_ALARMS], sizeof(r->keys[RANGE_ALARMS]), "%s/history/", prefix);
+	r->end_sizes[RANGE_ALARMS] = once_prefix_end(once_str(r->keys[RANGE_ALARMS]), r->ends[RANGE_ALARMS]);
+	if (n >= (int)sizeof(r->keys[RANGE_ALARMS]))
+		return -EINVAL;
 	if (once_key_make(r->keys[3], prefix, ONCE_KEY_PAUSE, NULL, NULL, 0) < 0)
 		return -EINVAL;
 	if (!f->many)
@@ -72,6 +76,15 @@ static void give(struct control *c, const struct once_key *name, struct once_byt
 		return;
 	control_take(c, name, key, kv);
 	c->touched = true;
+}
+
+static bool is_alarm(const struct feed *f, struct once_bytes key)
+{
+	size_t n = strlen(f->config->prefix);
+	static const char below[] = "/history/";
+
+	return key.size > n + sizeof(below) - 1 && memcmp(key.data, f->config->prefix, n) == 0 &&
+		memcmp((const char *)key.data + n, below, sizeof(below) - 1) == 0;
 }
 
 /* kv NULL: the key was deleted. */
@@ -123,6 +136,11 @@ static void take_events(struct feed *f, const struct once_watch_report *report)
 			f->streamed = event->kv.mod_revision;
 		if (is_cursor(event) || event->kv.mod_revision <= f->revision) /* our own; known */
 			continue;
+		if (is_alarm(f, event->kv.key)) {
+			if (event->kind == ONCE_EVENT_PUT)
+				f->alarm(f->userdata, event->kv.key);
+			continue;
+		}
 		deliver(f, event->kv.key, event->kind == ONCE_EVENT_PUT ? &event->kv : NULL, false);
 	}
 	tell_touched(f);
@@ -190,6 +208,10 @@ static void take_list(struct feed *f, const struct once_response *response)
 	struct list *i, *next;
 
 	f->revision = response->revision;
+	if (response->op.n_results > RANGE_ALARMS && response->op.results[RANGE_ALARMS].n_kvs > 0) {
+		f->alarm(f->userdata, response->op.results[RANGE_ALARMS].kvs[0].key);
+		return; /* nothing begins */
+	}
 	list_foreach (i, &f->members)
 		if (member(i)->listing)
 			control_listed(member(i));
@@ -260,12 +282,13 @@ static void on_timer(void *userdata)
 
 int feed_init(struct feed *f, const struct config *config, struct once_client *client,
 	struct once_loop *loop, struct control *(*control_of)(void *userdata, const char *job),
-	void *userdata)
+	void (*alarm)(void *userdata, struct once_bytes key), void *userdata)
 {
 	*f = (struct feed){.config = config,
 		.client = client,
 		.loop = loop,
 		.control_of = control_of,
+		.alarm = alarm,
 		.userdata = userdata};
 	list_init(&f->members);
 	f->timer = loop->ops->timer_new(loop, on_timer, f);

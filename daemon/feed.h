@@ -21,6 +21,8 @@ struct feed {
 	bool many; /* there are other groups than the default one */
 	/* Whose keys of that job are; NULL: of a group that does not lead here. */
 	struct control *(*control_of)(void *userdata, const char *job);
+	/* A node says that it knows a later etcd than this one: nothing that is read here counts. */
+	void (*alarm)(void *userdata, struct once_bytes key);
 	void *userdata;
 	struct once_timer *timer; /* owned: the next list */
 	struct once_call *call;
@@ -34,7 +36,7 @@ struct feed {
 
 int feed_init(struct feed *feed, const struct config *config, struct once_client *client,
 	struct once_loop *loop, struct control *(*control_of)(void *userdata, const char *job),
-	void *userdata);
+	void (*alarm)(void *userdata, struct once_bytes key), void *userdata);
 void feed_fini(struct feed *feed);
 
 /* The control's term begins, ends. Joining twice is leaving before. */

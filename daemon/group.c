@@ -122,6 +122,7 @@ static void on_lead(void *userdata, int64_t token, struct once_instant proved)
 	struct group *g = userdata;
 
 	enter(g);
+	g->groups->owner->led(g->groups->owner->userdata);
 	window_lead(g->groups->window, g->shown);
 	jobs_lead(&g->jobs, &(struct launch_term){token, proved, g->why, g->number});
 	leave(g);
@@ -278,6 +279,8 @@ int group_start(struct group *g, bool fresh)
 	}
 	if (g->is_default)
 		events_source(write_events, g->elector);
+	if (g->groups->suspended)
+		once_elector_suspend(g->elector);
 	r = once_elector_start(g->elector);
 	/* Nothing is claimed before it is known whether this node may, unless that takes too long. */
 	if (r == 0 && !g->away.known)

@@ -69,12 +69,29 @@ static struct control *control_of(void *userdata, const char *job)
 	return found ? &found->group->jobs.control : &gs->first->jobs.control;
 }
 
+static void on_alarm(void *userdata, struct once_bytes key)
+{
+	struct groups *gs = userdata;
+
+	gs->owner->alarm(gs->owner->userdata, key);
+}
+
 /* ---- what is owed ---------------------------------------------------------------------------- */
+
+static void tell_alarm(struct groups *gs)
+{
+	(void)uplink_notify(gs->uplink,
+		"STATUS=ALARM: etcd is of another history; nothing runs until \"oncectl new-generation\"");
+}
 
 static void tell_status(struct groups *gs)
 {
 	unsigned n = 0, leading = 0;
 
+	if (gs->suspended) {
+		tell_alarm(gs);
+		return;
+	}
 	for (const struct group *g = gs->first; g; g = g->next, n++)
 		leading += g->elected == ONCE_ELECTOR_LEADING;
 	(void)uplink_notify(gs->uplink, "STATUS=Leading %u of %u groups", leading, n);
@@ -135,6 +152,8 @@ void groups_state(struct groups *gs, const struct group *g, const char *leader)
 {
 	if (gs->node)
 		owe(gs, &gs->owes_status);
+	else if (gs->suspended && !gs->stopping)
+		tell_alarm(gs);
 	else
 		tell_state(gs, g, leader);
 	gs->owner->state(gs->owner->userdata);
@@ -220,7 +239,7 @@ static int node_start(struct groups *gs)
 
 int groups_connect(struct groups *gs, struct once_client *client)
 {
-	int r = feed_init(&gs->feed, gs->config, client, gs->loop, control_of, gs);
+	int r = feed_init(&gs->feed, gs->config, client, gs->loop, control_of, on_alarm, gs);
 
 	gs->client = client;
 	gs->feed.many = gs->first->next;
@@ -267,6 +286,21 @@ bool groups_stop(struct groups *gs)
 			once_elector_stop(g->elector);
 	}
 	return any;
+}
+
+void groups_suspend(struct groups *gs, bool suspended)
+{
+	gs->suspended = suspended;
+	for (struct group *g = gs->first; g; g = g->next) {
+		if (g->elector && suspended)
+			once_elector_suspend(g->elector);
+		else if (g->elector)
+			once_elector_resume(g->elector);
+	}
+	if (suspended && !gs->stopping)
+		tell_alarm(gs);
+	else if (!gs->stopping)
+		(void)uplink_notify(gs->uplink, "STATUS=Following: nobody leads");
 }
 
 void groups_packet(struct groups *gs, const void *packet, uint32_t type)

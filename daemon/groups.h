@@ -20,6 +20,10 @@ struct groups_owner {
 	void (*guardian_silent)(void *userdata);
 	/* Some group's role has changed. */
 	void (*state)(void *userdata);
+	/* A term of this node begins, before its jobs do. */
+	void (*led)(void *userdata);
+	/* etcd holds the alarm of a node. */
+	void (*alarm)(void *userdata, struct once_bytes key);
 	/* No group has an elector any more: after groups_stop(), or because another living node has this
 	 * one's name (-EEXIST). */
 	void (*ended)(void *userdata, int error);
@@ -42,7 +46,7 @@ struct groups {
 	size_t n_jobs;
 	struct once_timer *timer; /* what is owed to the guardian and to people */
 	bool owes_extends, owes_status;
-	bool started, stopping;
+	bool started, stopping, suspended;
 	int error;
 	uint64_t runs; /* numbers given so far */
 };
@@ -58,6 +62,8 @@ void groups_fini(struct groups *groups);
 int groups_start(struct groups *groups, const struct state_owner *state_owner);
 /* End them in order; ended() follows. False: there is nothing to end. */
 bool groups_stop(struct groups *groups);
+/* etcd is of another history: jobs end, nobody campaigns, and people are told; until it is said to be false. */
+void groups_suspend(struct groups *groups, bool suspended);
 /* LINK_STARTED, LINK_REFUSED, LINK_ENDED, LINK_EMPTY. */
 void groups_packet(struct groups *groups, const void *packet, uint32_t type);
 /* Takes the jobs out of fresh: see jobs_reload(). A group that has its first job is campaigned in from now on,

@@ -43,6 +43,7 @@ static const struct flag {
 	{"--kill-budget", "TIME", "Election", "KillBudget", "for SIGKILL to take effect"},
 	{"--clock-drift", "PERCENT", "Election", "ClockDrift", "between two nodes' clocks"},
 	{"--runtime-dir", "DIR", "Daemon", "RuntimeDirectory", "for lock and state"},
+	{"--state-dir", "DIR", "Daemon", "StateDirectory", "for what was seen of etcd [the same]"},
 	{"--isolate", NULL, "Daemon", "Isolate", "PID namespace for the command"},
 	{"--http", "ADDRESS:PORT", "Http", "Listen", "status page and metrics; or a unix socket"},
 	{"--http-allow-remote", NULL, "Http", "AllowRemote", "let other hosts read it"},

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static ssize_t read_file(const char *path, char *out, size_t size)
+ssize_t state_read(const char *path, char *out, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	ssize_t n;
@@ -24,7 +24,7 @@ void state_init(
 	struct state *state, const char *runtime_dir, const char *instance, const char *group)
 {
 	memset(state, 0, sizeof(*state));
-	if (read_file("/proc/sys/kernel/random/boot_id", state->boot_id, sizeof(state->boot_id)) < 36)
+	if (state_read("/proc/sys/kernel/random/boot_id", state->boot_id, sizeof(state->boot_id)) < 36)
 		return;
 	state->boot_id[36] = '\0';
 	if (runtime_dir && runtime_dir[0])
@@ -44,7 +44,7 @@ size_t state_load(const struct state *state, const struct state_owner *owner, ch
 	char text[STATE_DATA_MAX + 128], head[128], *line;
 	size_t n;
 
-	if (state->path[0] == '\0' || read_file(state->path, text, sizeof(text)) <= 0)
+	if (state->path[0] == '\0' || state_read(state->path, text, sizeof(text)) <= 0)
 		return 0;
 	for (size_t i = 0; i < sizeof(trusted) / sizeof(trusted[0]); i++) {
 		n = (size_t)head_line(state, trusted[i], head, sizeof(head));
@@ -62,8 +62,8 @@ size_t state_load(const struct state *state, const struct state_owner *owner, ch
 
 int state_save(const struct state *state, const struct state_owner *owner, const void *data, size_t size)
 {
-	char text[STATE_DATA_MAX + 128], temporary[sizeof(state->path) + 8];
-	int fd, n, r = 0;
+	char text[STATE_DATA_MAX + 128];
+	int n;
 
 	if (state->path[0] == '\0')
 		return 0;
@@ -75,16 +75,25 @@ int state_save(const struct state *state, const struct state_owner *owner, const
 		return -EINVAL;
 	n = head_line(state, owner->own, text, sizeof(text));
 	n += snprintf(text + n, sizeof(text) - (size_t)n, "%.*s\n", (int)size, (const char *)data);
-	(void)snprintf(temporary, sizeof(temporary), "%s.new", state->path);
+	/* No fsync: the file has to outlive this process, not this boot. */
+	return state_replace(state->path, text, (size_t)n);
+}
+
+int state_replace(const char *path, const char *text, size_t size)
+{
+	char temporary[sizeof(((struct state *)0)->path) + 8];
+	int fd, r = 0;
+
+	if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary))
+		return -ENAMETOOLONG;
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	/* No fsync: the file has to outlive this process, not this boot. */
-	if (write(fd, text, (size_t)n) != n)
+	if (write(fd, text, size) != (ssize_t)size)
 		r = -EIO;
 	if (close(fd) < 0 && r == 0)
 		r = -errno;
-	if (r == 0 && rename(temporary, state->path) < 0)
+	if (r == 0 && rename(temporary, path) < 0)
 		r = -errno;
 	if (r < 0)
 		(void)unlink(temporary);

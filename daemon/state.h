@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { STATE_DATA_MAX = 256, STATE_GROUP_MAX = 64 };
 
@@ -33,5 +34,11 @@ size_t state_load(const struct state *state, const struct state_owner *owner, ch
 /* Replaces the file as a whole; size 0 removes it. data is one line of text. Negative errno: what is on disk is older, which is
  * safe: it names a term that only gets released if it is still there. */
 int state_save(const struct state *state, const struct state_owner *owner, const void *data, size_t size);
+
+/* For other files like it. Bytes read, at most size - 1, a NUL behind them; links are not
+ * followed. Negative errno. */
+ssize_t state_read(const char *path, char *out, size_t size);
+/* The file as a whole, through PATH.new. Negative errno: what is on disk is as before. */
+int state_replace(const char *path, const char *text, size_t size);
 
 #endif

@@ -174,7 +174,7 @@ static int64_t abandon_in(const struct once_elector *e, struct once_instant now)
 static void schedule(struct once_elector *e)
 {
 	bool asked = e->ask_start || e->ask_stop || e->ask_resign || e->ask_dead || e->ask_relist ||
-		e->ask_suspend || e->ask_resume || e->n_owed != 0;
+		     e->ask_suspend || e->ask_resume || e->n_owed != 0;
 	struct once_instant now = e->loop->ops->now(e->loop);
 	int64_t in = election_wake_in(&e->core, now), abandon = abandon_in(e, now);
 

@@ -207,12 +207,14 @@ static void disown(struct unary *u, struct client_gen *gen, uint64_t cluster_id,
 	char message[160];
 	if (cluster_id != client->history.cluster_id) {
 		(void)snprintf(message, sizeof(message),
-			"the answer is of another etcd cluster than before (%" PRIx64 ", not %" PRIx64 ")", cluster_id,
-			client->history.cluster_id);
+			"the answer is of another etcd cluster than before (%" PRIx64
+			", not %" PRIx64 ")",
+			cluster_id, client->history.cluster_id);
 	} else {
 		(void)snprintf(message, sizeof(message),
-			"the answer is of an older history of etcd (revision %" PRId64 " after %" PRId64 ")", revision,
-			u->known);
+			"the answer is of an older history of etcd (revision %" PRId64
+			" after %" PRId64 ")",
+			revision, u->known);
 	}
 	client_retire(gen, client_next(client), "it is of another history of etcd");
 	leave_gen(u);

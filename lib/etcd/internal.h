@@ -72,7 +72,8 @@ struct once_client {
 	struct once_instant backoff_since;
 	struct once_lineage history;
 	bool guarded; /* revisions must not go back */
-	struct once_lineage disowned; /* the latest that was not believed, not yet told; cluster_id 0: none */
+	struct once_lineage
+		disowned; /* the latest that was not believed, not yet told; cluster_id 0: none */
 	uint64_t raft_term;
 	struct auth auth;
 	struct leader leader;
@@ -129,8 +130,8 @@ void call_init(struct once_call *call, struct once_client *client,
 void call_fini(struct once_call *call);
 
 enum {
-	CALL_STALE = 1, /* may be answered without a leader */
-	CALL_LOGIN = 2, /* needs no token */
+	CALL_STALE = 1,	 /* may be answered without a leader */
+	CALL_LOGIN = 2,	 /* needs no token */
 	CALL_LINEAR = 4, /* the answer's revision is at least that of all answers before */
 };
 

@@ -13,7 +13,8 @@ int once_kv(struct once_client *client, struct once_call **ret_call,
 		return r;
 	}
 	return call_start(client, ret_call, options, &request,
-		op->kind == ONCE_OP_RANGE && op->serializable ? CALL_STALE : CALL_LINEAR, done, userdata);
+		op->kind == ONCE_OP_RANGE && op->serializable ? CALL_STALE : CALL_LINEAR, done,
+		userdata);
 }
 
 /* A txn of such ranges alone is answered from what the member has. */

@@ -48,6 +48,7 @@ LAYERS = [
     (r"daemon/config-file\.c", LIBC, r"base/|once/|daemon/|ini\.h"),
     (r"daemon/web-internal\.h", LIBC, r"base/|once/|daemon/|microhttpd\.h"),
     (r"daemon/look\.c", LIBC, r"base/|once/|daemon/|elect/keys\.h"),
+    (r"daemon/history\.c", LIBC, r"base/|once/|daemon/|elect/keys\.h"),
     (r"daemon/.*", LIBC, r"base/|once/|daemon/|core/(policy|schedule|zone|civil)\.h"),
     (r"tools/oncectl/certificate\.[ch]", LIBC, r"tools/oncectl/certificate\.h|openssl/"),
     (r"tools/oncectl/connect\.c", LIBC, r"base/|once/|tools/oncectl/|ev\.h"),

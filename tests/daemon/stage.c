@@ -117,6 +117,11 @@ static void on_stopped(void *userdata, int code, bool by_itself)
 {
 }
 
+static void on_alarm(void *userdata, struct once_bytes key)
+{
+	((struct stage *)userdata)->alarms++;
+}
+
 static void on_all_stopped(void *userdata)
 {
 	((struct stage *)userdata)->all_stopped = true;
@@ -211,7 +216,7 @@ void stage_start(struct stage *s)
 {
 	assert_int_equal(jobs_init(&s->jobs, &s->config, &s->owner, &s->uplink, &s->loop.loop), 0);
 	assert_int_equal(
-		feed_init(&s->feed, &s->config, s->client, &s->loop.loop, control_of, s), 0);
+		feed_init(&s->feed, &s->config, s->client, &s->loop.loop, control_of, on_alarm, s), 0);
 	assert_int_equal(jobs_connect(&s->jobs, s->client, &s->feed), 0);
 }
 

@@ -34,6 +34,7 @@ struct stage {
 	struct jobs jobs;
 	struct jobs_owner owner;
 	bool all_stopped;
+	unsigned alarms; /* of nodes that know a later etcd */
 	/* what the test sets */
 	bool held;	     /* nothing may be launched now */
 	enum fake_fate fate; /* of every request from now on */

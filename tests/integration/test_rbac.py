@@ -77,6 +77,7 @@ def test_a_role_has_what_it_needs_and_no_more(nodes, ctl):
     ctl("onced-operator", "pause", "tick", "--reason", "a test")
     ctl("onced-operator", "resume", "tick")
     ctl("onced-operator", "trigger", "tick", "--wait")
+    ctl("onced-operator", "new-generation", "--yes", "--above", "1")
     for words in (("put", "/leader", "me"), ("put", "/onced/run/tick/x", "{}"), ("del", "/leader"),
                   ("get", "/elsewhere")):
         assert "permission denied" in ctl("onced-operator", *words, code=1)

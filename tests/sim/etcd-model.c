@@ -251,7 +251,8 @@ static void acquire(struct sim *s, const struct etcd_request *rq, struct electio
 	}
 	ev->reply.succeeded = true;
 	begin(s);
-	if (st->revision <= s->last_token && s->etcd.accepted == s->etcd.line) /* else nobody believes it */
+	if (st->revision <= s->last_token &&
+		s->etcd.accepted == s->etcd.line) /* else nobody believes it */
 		check_violation(s, "tokens do not grow");
 	st->leader.create = st->revision;
 	st->leader.lease = rq->action.lease;
@@ -477,5 +478,6 @@ void etcd_restored(struct sim *s)
 	else
 		memset(&st->leader, 0, sizeof(st->leader));
 	if (st->reserve.node != ETCD_NOBODY)
-		sim_at(s, st->reserve.expires > s->now ? st->reserve.expires : s->now, EVENT_RESERVE, 0, 0, 0, 0);
+		sim_at(s, st->reserve.expires > s->now ? st->reserve.expires : s->now,
+			EVENT_RESERVE, 0, 0, 0, 0);
 }

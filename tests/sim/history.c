@@ -62,7 +62,8 @@ void history_check(struct node *n)
 	if (!n->suspended || n->looked_line != e->line || e->accepted != e->line)
 		return;
 	if (once_elapsed_min(n->looked, node_now(n)) < wait_of(n)) {
-		sim_at(n->sim, n->sim->now + n->sim->profile.beat, EVENT_HISTORY, n->index, n->gen, 0, 0);
+		sim_at(n->sim, n->sim->now + n->sim->profile.beat, EVENT_HISTORY, n->index, n->gen,
+			0, 0);
 		return;
 	}
 	trace(n->sim, n, "accepts what etcd is now");
@@ -81,7 +82,8 @@ void history_restore(struct sim *s)
 		return;
 	if (e->state.revision > e->highest)
 		e->highest = e->state.revision;
-	e->state = e->states[(e->n_states - (unsigned)sim_range(s, s->script ? kept : 1, kept)) % ETCD_STATES];
+	e->state = e->states[(e->n_states - (unsigned)sim_range(s, s->script ? kept : 1, kept)) %
+			     ETCD_STATES];
 	e->line++;
 	e->n_states = 0;
 	e->n_changes = 0;
@@ -93,8 +95,8 @@ void history_restore(struct sim *s)
 		n->watch.cursor = n->watch.held = 0;
 		n->watch.silent = true;
 		if (n->watch.open && sim_chance(s, 500000))
-			sim_at(s, s->now + sim_range(s, 0, s->profile.timeout), EVENT_UNWATCHED, i, n->gen,
-				n->watch.gen, 0);
+			sim_at(s, s->now + sim_range(s, 0, s->profile.timeout), EVENT_UNWATCHED, i,
+				n->gen, n->watch.gen, 0);
 	}
 }
 
