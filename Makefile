@@ -15,6 +15,8 @@ AUTH    ?=
 NODES   ?= 3
 PEER    ?=
 OUT     ?=
+# soak
+PAGE    ?=
 # swarm
 SEEDS ?=
 # demo, up, down
@@ -29,7 +31,7 @@ PICTURES ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := build
-.PHONY: build help deps test figures page-test demo bench torture swarm mutants model abi deb deb-test install up down fuzz asan clean
+.PHONY: build help deps test figures page-test demo bench torture soak swarm mutants model abi deb deb-test install up down fuzz asan clean
 
 build: $(BUILD)/build.ninja  ## compile everything into build/
 	@ninja --quiet -C $(BUILD) -j $(JOBS)
@@ -83,6 +85,13 @@ torture:  ## real daemons, real etcd, random faults, a judge; MINUTES=10 SEED=..
 	@$(PYTHON) tests/torture/torture.py --build $(BUILD) --minutes $(MINUTES) --etcd $(ETCD) \
 		--nodes $(NODES) $(if $(SEED),--seed $(SEED)) $(if $(OUT),--out $(OUT)) \
 		$(if $(TLS),--tls $(TLS)) $(if $(AUTH),--auth $(AUTH)) $(if $(PEER),--peer $(PEER))
+
+soak: MINUTES := 60
+soak:  ## a thousand groups whose leaders change every 15 s: is all that a daemon needs flat? MINUTES=60 OUT=directory PAGE=docs/soak.md
+	@tools/deps.sh build test
+	@$(MAKE) --no-print-directory build
+	@$(PYTHON) tests/soak/soak.py --build $(BUILD) --minutes $(MINUTES) $(if $(OUT),--out $(OUT)) \
+		$(if $(PAGE),--write $(PAGE))
 
 swarm: build  ## random schedules in the simulator, on all processors; SEEDS=100000 SEED=0 OUT=file.json
 	@$(PYTHON) tests/sim/swarm.py $(BUILD) --jobs $(JOBS) --seeds $(or $(SEEDS),100000) \

@@ -199,7 +199,7 @@ class Runner:
                "SIM_BIN": os.environ.get("SIM_BIN", sim), "CHAOSPROXY_BIN": proxy}
 
         code = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", "--durations=5",
-                    "--junitxml", junit, "tests/integration", "tests/bench", "tests/torture"], 1500, env)
+                    "--junitxml", junit, "tests/integration", "tests/bench", "tests/torture", "tests/soak"], 1500, env)
         daemons = ("test_takeover", "test_refusals", "test_daemon", "test_records", "test_example", "test_install",
                    "test_ring", "test_oncectl", "test_operate")
         seen = read_junit(junit, self.counts, lambda suite, case: "integration" if case.get(
