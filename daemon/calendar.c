@@ -58,8 +58,10 @@ static int load_zone(struct zone *zone, const char *name, char *why, size_t size
 int calendar_check_zone(const char *name, char *why, size_t size)
 {
 	struct zone *zone = malloc(sizeof(*zone));
-	int r = zone ? load_zone(zone, name, why, size) : -ENOMEM;
+	int r;
 
+	(void)snprintf(why, size, "out of memory");
+	r = zone ? load_zone(zone, name, why, size) : -ENOMEM;
 	free(zone);
 	return r;
 }

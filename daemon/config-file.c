@@ -179,13 +179,13 @@ static int on_pair(void *userdata, const char *section, const char *name, const 
 	return 1;
 }
 
-void config_read_text(const struct config_reader *reader, const char *text, size_t size)
+bool config_read_text(const struct config_reader *reader, const char *text, size_t size)
 {
 	struct source source = {.to = reader, .at = text, .end = text + size};
 
 	if (memchr(text, '\0', size)) {
 		report(&source, "holds a NUL byte, expected text");
-		return;
+		return false;
 	}
 	if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		source.at += 3;
@@ -196,8 +196,10 @@ void config_read_text(const struct config_reader *reader, const char *text, size
 	ini_allow_multiline = false;
 	ini_allow_inline_comments = false;
 	ini_stop_on_first_error = false;
-	if (ini_parse_stream(read_line, &source, on_pair, &source) < 0)
-		report(&source, "out of memory");
+	if (ini_parse_stream(read_line, &source, on_pair, &source) >= 0)
+		return true;
+	report(&source, "out of memory");
+	return false;
 }
 
 static int open_config(const char *file, struct stat *ret_st)
@@ -243,6 +245,7 @@ bool config_read_file(const struct config_reader *reader)
 	struct stat st;
 	int fd = open_config(reader->file, &st);
 	char *text;
+	bool ok;
 
 	if (fd < 0) {
 		report(&source, "%s, expected a configuration file", strerror(errno));
@@ -252,7 +255,7 @@ bool config_read_file(const struct config_reader *reader)
 	(void)close(fd);
 	if (!text)
 		return false;
-	config_read_text(reader, text, (size_t)st.st_size);
+	ok = config_read_text(reader, text, (size_t)st.st_size);
 	free(text);
-	return true;
+	return ok;
 }

@@ -132,8 +132,10 @@ int config_add_command(struct config_draft *draft, const struct options *options
 	struct config_job *job = calloc(1, sizeof(*job));
 	char *directory = getcwd(NULL, 0);
 
-	if (!job) {
+	/* A directory that is gone is none; one that memory lacks for is another directory. */
+	if (!job || (!directory && errno == ENOMEM)) {
 		free(directory);
+		free(job);
 		return -ENOMEM;
 	}
 	draft->config.jobs = job;

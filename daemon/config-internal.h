@@ -137,7 +137,7 @@ struct config_reader {
 /* Reads one file or, for tests, a text. Everything wrong is reported; false: nothing could be read.
  */
 bool config_read_file(const struct config_reader *reader);
-void config_read_text(const struct config_reader *reader, const char *text, size_t size);
+bool config_read_text(const struct config_reader *reader, const char *text, size_t size);
 
 /* config-flags.c */
 void config_apply_settings(struct config_draft *draft, const struct options *options);

@@ -76,35 +76,37 @@ static void print_environment(const struct config_job *job, FILE *out)
 	fputc('\n', out);
 }
 
-/* As written, or as near to it as words come. */
-static char *words_text(char *const *words)
+/* As written, or as near to it as words come; NULL for none. -ENOMEM. */
+static int words_text(char **ret, char *const *words)
 {
-	char *text = NULL;
 	size_t size = 0;
-	FILE *out = words ? open_memstream(&text, &size) : NULL;
+	FILE *out;
 
+	*ret = NULL;
+	if (!words)
+		return 0;
+	out = open_memstream(ret, &size);
 	if (!out)
-		return NULL;
+		return -ENOMEM;
 	words_print(out, words);
-	(void)fclose(out);
-	return text;
+	return fclose(out) == 0 && *ret ? 0 : -ENOMEM;
+}
+
+static void print_step(const char *key, const char *name, char *const *words, FILE *out)
+{
+	if (!words)
+		return;
+	fprintf(out, "%s=%s: ", key, name);
+	words_print(out, words);
+	fputc('\n', out);
 }
 
 static void print_steps(const struct config_job *job, FILE *out)
 {
-	for (size_t i = 0; i < job->n_steps; i++) {
-		char *text = words_text(job->steps[i].argv);
-
-		fprintf(out, "Step=%s: %s\n", job->steps[i].name, text ? text : "");
-		free(text);
-	}
-	for (size_t i = 0; i < job->n_steps; i++) {
-		char *text = words_text(job->steps[i].undo);
-
-		if (text)
-			fprintf(out, "Undo=%s: %s\n", job->steps[i].name, text);
-		free(text);
-	}
+	for (size_t i = 0; i < job->n_steps; i++)
+		print_step("Step", job->steps[i].name, job->steps[i].argv, out);
+	for (size_t i = 0; i < job->n_steps; i++)
+		print_step("Undo", job->steps[i].name, job->steps[i].undo, out);
 }
 
 static void print_program(const char *key, char *const *argv, FILE *out)
@@ -113,21 +115,31 @@ static void print_program(const char *key, char *const *argv, FILE *out)
 		fprintf(out, "# warning: %s= cannot be run here now: %s\n", key, strerror(errno));
 }
 
-static void print_job(const struct config_job *job, FILE *out)
+static int print_commands(struct config_job_draft *draft, FILE *out)
+{
+	const struct config_job *job = &draft->job;
+	int r = words_text(&draft->exec, job->argv);
+
+	r = r ? r : words_text(&draft->probe, job->probe);
+	r = r ? r : words_text(&draft->runner, job->runner);
+	if (r == 0)
+		print_keys(&config_job_table, draft, 1u << job->type, out);
+	free(draft->exec);
+	free(draft->probe);
+	free(draft->runner);
+	return r;
+}
+
+static int print_job(const struct config_job *job, FILE *out)
 {
 	struct config_job_draft draft = {.job = *job};
 
 	draft.job.shell = false; /* the words name the shell */
-	draft.exec = words_text(job->argv);
-	draft.probe = words_text(job->probe);
-	draft.runner = words_text(job->runner);
 	draft.user = job->user.name;
 	fprintf(out, "\n# jobs.d/%s.job\n", job->name);
-	print_keys(&config_job_table, &draft, 1u << job->type, out);
+	if (print_commands(&draft, out) < 0)
+		return -ENOMEM;
 	print_steps(job, out);
-	free(draft.exec);
-	free(draft.probe);
-	free(draft.runner);
 	print_environment(job, out);
 	print_program("Exec", job->argv, out);
 	print_program("Probe", job->probe, out);
@@ -136,9 +148,10 @@ static void print_job(const struct config_job *job, FILE *out)
 		print_program("Step", job->steps[i].argv, out);
 	for (size_t i = 0; i < job->n_steps; i++)
 		print_program("Undo", job->steps[i].undo, out);
+	return 0;
 }
 
-void config_print(const struct config *config, FILE *out)
+int config_print(const struct config *config, FILE *out)
 {
 	char source[CONFIG_QUOTE_MAX * 2];
 
@@ -152,6 +165,9 @@ void config_print(const struct config *config, FILE *out)
 	print_failover(&config->timing, out);
 	if (config->n_jobs == 0)
 		fprintf(out, "\n# no job: this node would lead and run nothing\n");
-	for (size_t i = 0; i < config->n_jobs; i++)
-		print_job(&config->jobs[i], out);
+	for (size_t i = 0; i < config->n_jobs; i++) {
+		if (print_job(&config->jobs[i], out) < 0)
+			return -ENOMEM;
+	}
+	return 0;
 }

@@ -170,8 +170,8 @@ int config_take_group(struct config *from, const char *group, struct config *ret
 void config_free(struct config *config);
 
 /* What --check prints: every key with its effective value, the jobs, the worst failover per fault.
- * Secrets as "(set)". */
-void config_print(const struct config *config, FILE *out);
+ * Secrets as "(set)". -ENOMEM: the end of it is missing. */
+int config_print(const struct config *config, FILE *out);
 
 /* One line per key of the table: "main" or "job", section, key, default, help, separated by tabs.
  */

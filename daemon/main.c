@@ -14,10 +14,12 @@ static int check(const struct options *options)
 
 	if (code != 0)
 		return code;
-	if (options->verbose >= 0)
-		config_print(&config, stdout);
+	if (options->verbose >= 0 && config_print(&config, stdout) < 0) {
+		fprintf(stderr, "onced: out of memory while showing the configuration\n");
+		code = 1;
+	}
 	config_free(&config);
-	return fflush(stdout) == 0 ? 0 : 1;
+	return fflush(stdout) == 0 ? code : 1;
 }
 
 int main(int argc, char **argv)

@@ -56,17 +56,19 @@ static struct arena_chunk *chunk_new(struct arena *arena, size_t need)
 void *arena_alloc(struct arena *arena, size_t size)
 {
 	struct arena_chunk *chunk = arena->chunks;
+	size_t need = (size + ALIGN - 1) / ALIGN * ALIGN;
 	void *at;
 
 	if (size > SIZE_MAX / 2)
+		chunk = NULL;
+	else if (!chunk || need > chunk->size - chunk->used)
+		chunk = chunk_new(arena, need);
+	if (!chunk) {
+		arena->short_of_memory = true;
 		return NULL;
-	size = (size + ALIGN - 1) / ALIGN * ALIGN;
-	if (!chunk || size > chunk->size - chunk->used)
-		chunk = chunk_new(arena, size);
-	if (!chunk)
-		return NULL;
+	}
 	at = chunk->data + chunk->used;
-	chunk->used += size;
+	chunk->used += need;
 	return at;
 }
 
@@ -75,7 +77,7 @@ void *arena_array(struct arena *arena, size_t n, size_t size)
 	size_t total;
 
 	if (__builtin_mul_overflow(n, size, &total))
-		return NULL;
+		total = SIZE_MAX;
 	return arena_alloc(arena, total);
 }
 

@@ -11,6 +11,7 @@ struct arena_chunk;
 struct arena {
 	struct arena_chunk *chunks; /* owned */
 	bool secret;
+	bool short_of_memory; /* an allocation was refused since arena_init() */
 };
 
 void arena_init(struct arena *arena);

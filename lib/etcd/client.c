@@ -329,10 +329,16 @@ int client_new_on(struct once_client **ret, struct once_loop *loop,
 	*ret_message = "out of memory";
 	if (!config->n_endpoints) {
 		*ret_message = "no endpoint";
+		if (transport) {
+			transport->ops->free(transport);
+		}
 		return -EINVAL;
 	}
 	struct once_client *client = calloc(1, sizeof(*client));
 	if (!client) {
+		if (transport) {
+			transport->ops->free(transport);
+		}
 		return -ENOMEM;
 	}
 	client->loop = loop;

@@ -81,8 +81,8 @@ struct once_client {
 
 /* ---- client.c -------------------------------------------------------------------------------- */
 
-/* once_client_new() on a given transport, which is the client's from now on (unless this fails
- * before there is one); NULL: libcurl. */
+/* once_client_new() on a given transport, which is the client's from now on and freed when this fails;
+ * NULL: libcurl. */
 int client_new_on(struct once_client **ret, struct once_loop *loop,
 	const struct once_client_config *config, const struct once_client_listener *listener,
 	void *userdata, const char **ret_message, struct transport *transport);

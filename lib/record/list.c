@@ -47,7 +47,8 @@ static bool wanted(const struct lister *l, const struct once_row *row)
 	return row->run && (l->list.states >> row->run->state & 1);
 }
 
-/* 0, or what row() said. */
+/* 0, or what row() said. Without memory to read it a record is not one that nobody can read: whoever looks for
+ * runs without an end would pass over it. */
 static int tell(struct lister *l, const struct once_kv *kv)
 {
 	struct once_row row = {.text = kv->key,
@@ -62,6 +63,8 @@ static int tell(struct lister *l, const struct once_kv *kv)
 		row.error = -EINVAL;
 	if (row.error == 0)
 		row.error = once_run_decode(&run, kv->value);
+	if (row.error == -ENOMEM)
+		return -ENOMEM;
 	row.run = run;
 	if (wanted(l, &row)) {
 		l->left--;

@@ -442,7 +442,7 @@ static char *print(const struct config *config)
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
-	config_print(config, out);
+	assert_int_equal(config_print(config, out), 0);
 	assert_int_equal(fclose(out), 0);
 	return text;
 }

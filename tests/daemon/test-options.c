@@ -71,7 +71,7 @@ static void load(struct outcome *out)
 	if (out->code != 0)
 		return;
 	print = fmemopen(out->output, sizeof(out->output), "w");
-	config_print(&out->config, print);
+	assert_int_equal(config_print(&out->config, print), 0);
 	(void)fclose(print);
 }
 

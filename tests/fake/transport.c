@@ -1,4 +1,5 @@
 /* Keeps the rules of etcd/transport.h: one done() unless cancelled, deadlines, callbacks last. */
+#include "tests/fake/own.h"
 #include "tests/fake/transport.h"
 #include <errno.h>
 #include <stdio.h>
@@ -88,7 +89,7 @@ void fake_answer(struct transport_exchange *ex, int status, const char *body)
 void fake_data(struct transport_exchange *ex, const char *data)
 {
 	/* A copy that dies at once: whoever keeps pointers into it is found by the sanitizer. */
-	char *copy = strdup(data);
+	char *copy = own_strdup(data);
 	ex->handler->data(ex->userdata, copy, strlen(copy));
 	free(copy);
 }
@@ -116,6 +117,9 @@ static int start(struct transport_gen *gen, struct transport_exchange **ret,
 		return -ENOMEM;
 	}
 	struct transport_exchange *ex = calloc(1, sizeof(*ex));
+	if (!ex) {
+		return -ENOMEM;
+	}
 	ex->gen = gen;
 	ex->lane = request->lane;
 	ex->handler = handler;
@@ -123,13 +127,19 @@ static int start(struct transport_gen *gen, struct transport_exchange **ret,
 	ex->stream = request->stream;
 	ex->sent = true;
 	ex->timeout_ns = request->timeout_ns;
-	ex->body = strndup(request->body, request->size);
 	(void)snprintf(ex->path, sizeof(ex->path), "%s", request->path);
 	for (const char *const *h = request->headers; h && *h; h++) {
 		size_t n = strlen(ex->headers);
 		(void)snprintf(ex->headers + n, sizeof(ex->headers) - n, "%s\n", *h);
 	}
+	ex->body = strndup(request->body, request->size);
 	ex->timer = transport->loop->loop.ops->timer_new(&transport->loop->loop, on_deadline, ex);
+	if (!ex->body || !ex->timer) {
+		transport->loop->loop.ops->timer_free(ex->timer);
+		free(ex->body);
+		free(ex);
+		return -ENOMEM;
+	}
 	if (ex->timeout_ns) {
 		transport->loop->loop.ops->timer_set(ex->timer, ex->timeout_ns);
 	}
@@ -150,6 +160,9 @@ static bool cancel(struct transport_exchange *ex)
 static int gen_new(struct transport *base, struct transport_gen **ret, const char *url)
 {
 	struct transport_gen *gen = calloc(1, sizeof(*gen));
+	if (!gen) {
+		return -ENOMEM;
+	}
 	gen->transport = (struct transport_fake *)base;
 	(void)snprintf(gen->url, sizeof(gen->url), "%s", url);
 	list_init(&gen->exchanges);
@@ -192,7 +205,7 @@ static const struct transport_ops ops = {
 
 struct transport_fake *fake_transport_new(struct fake_loop *loop)
 {
-	struct transport_fake *transport = calloc(1, sizeof(*transport));
+	struct transport_fake *transport = own_calloc(1, sizeof(*transport));
 	transport->base.ops = &ops;
 	transport->loop = loop;
 	list_init(&transport->exchanges);

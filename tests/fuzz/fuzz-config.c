@@ -32,13 +32,13 @@ static size_t load(bool is_job, const char *text, size_t size, char **ret_printe
 	static const char base[] = "[Etcd]\nEndpoints=https://a:1\n[Node]\nName=n\n";
 	FILE *printed;
 
-	config_read_text(&reader, is_job ? base : text, is_job ? sizeof(base) - 1 : size);
+	(void)config_read_text(&reader, is_job ? base : text, is_job ? sizeof(base) - 1 : size);
 	require(config_finish(&draft, NULL, "f") == 0);
 	require(config_set_string(&draft.config.source, "f") == 0);
 	if (is_job) {
 		reader = (struct config_reader){&draft, &config_job_table, &job, job.origins, "f"};
 		require(config_set_string(&job.job.name, "j") == 0);
-		config_read_text(&reader, text, size);
+		(void)config_read_text(&reader, text, size);
 		require(config_add_job(&draft, &job) == 0);
 	}
 	(void)fclose(draft.errors);
@@ -46,7 +46,7 @@ static size_t load(bool is_job, const char *text, size_t size, char **ret_printe
 	free(errors);
 	if (draft.n_errors == 0) {
 		printed = open_memstream(ret_printed, &printed_size);
-		config_print(&draft.config, printed);
+		require(config_print(&draft.config, printed) == 0);
 		(void)fclose(printed);
 	}
 	config_free(&draft.config);

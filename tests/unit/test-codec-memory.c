@@ -1,58 +1,11 @@
-/* Every allocation of the codec fails once: -ENOMEM comes back, nothing leaks, nothing is half
- * there. The linker wraps the allocator for our own code; cJSON, a shared library, is hooked
- * instead. */
+/* Every allocation of the codec is refused once: -ENOMEM comes back, nothing leaks, nothing is half
+ * there. cJSON, a shared library, is hooked. */
 #include "etcd/codec.h"
 #include "etcd/split.h"
-#include "unit.h"
+#include "tests/unit/refuse.h"
+#include "tests/unit/unit.h"
 
 #include <cjson/cJSON.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void __real_free(void *data);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void __wrap_free(void *data);
-
-static long until_failure = -1; /* allocations to go; negative: none fails */
-static long live;
-
-static bool refused(void)
-{
-	return until_failure >= 0 && until_failure-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	void *data = refused() ? NULL : __real_malloc(size);
-
-	live += data != NULL;
-	return data;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	void *data = refused() ? NULL : __real_calloc(n, size);
-
-	live += data != NULL;
-	return data;
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	void *data = refused() ? NULL : __real_realloc(old, size);
-
-	live += data != NULL && old == NULL;
-	return data;
-}
-
-void __wrap_free(void *data)
-{
-	live -= data != NULL;
-	__real_free(data);
-}
 
 #define HEADER                                                                                     \
 	"\"header\":{\"cluster_id\":\"1\",\"member_id\":\"2\",\"revision\":\"3\",\"raft_term\":"   \
@@ -245,50 +198,27 @@ static int step_split(void)
 	return r;
 }
 
-static const struct {
-	const char *name;
-	int (*run)(void);
-	int at_least; /* allocations, so that the wrapping is known to work */
-} steps[] = {
-	{"encode", step_encode, 5},
-	{"decode txn", step_decode_txn, 50},
-	{"decode big value", step_decode_big_value, 10},
-	{"decode pieces", step_decode_pieces, 10},
-	{"decode members", step_decode_members, 20},
-	{"decode auth", step_decode_auth, 10},
-	{"decode status", step_decode_status, 15},
-	{"decode leases", step_decode_leases, 10},
-	{"decode ttl", step_decode_ttl, 10},
-	{"decode error", step_decode_error, 5},
-	{"watch line", step_watch_line, 30},
-	{"watch refusal", step_watch_refusal, 5},
-	{"split", step_split, 3},
-};
-
 static void test_each_allocation_failing_is_enomem_without_leak(void **state)
 {
-	cJSON_Hooks hooks = {__wrap_malloc, __wrap_free};
+	static const struct refuse_step steps[] = {
+		{"encode", step_encode, 5, false},
+		{"decode txn", step_decode_txn, 50, false},
+		{"decode big value", step_decode_big_value, 10, false},
+		{"decode pieces", step_decode_pieces, 10, false},
+		{"decode members", step_decode_members, 20, false},
+		{"decode auth", step_decode_auth, 10, false},
+		{"decode status", step_decode_status, 15, false},
+		{"decode leases", step_decode_leases, 10, false},
+		{"decode ttl", step_decode_ttl, 10, false},
+		{"decode error", step_decode_error, 5, false},
+		{"watch line", step_watch_line, 30, false},
+		{"watch refusal", step_watch_refusal, 5, false},
+		{"split", step_split, 3, false},
+	};
+	cJSON_Hooks hooks = {refuse_malloc, refuse_free};
 
 	cJSON_InitHooks(&hooks);
-	for (size_t i = 0; i < LENGTH(steps); i++) {
-		long before = live;
-		int n, r;
-
-		for (n = 0;; n++) {
-			until_failure = n;
-			r = steps[i].run();
-			if (until_failure >= 0)
-				break;
-			until_failure = -1;
-			if (r != -ENOMEM || live != before)
-				fail_msg("%s: allocation %d: %d, %ld live", steps[i].name, n, r,
-					live - before);
-		}
-		until_failure = -1;
-		if (r != 0 || live != before || n < steps[i].at_least)
-			fail_msg("%s: at last, %d allocations: %d, %ld live", steps[i].name, n, r,
-				live - before);
-	}
+	refuse_each(steps, LENGTH(steps));
 	cJSON_InitHooks(NULL);
 }
 

@@ -147,6 +147,8 @@ int main(int argc, char **argv)
 	code = parse(&f, argc, argv, &done);
 	if (code == 0 && !done)
 		code = run(&f);
+	if (code == 0 && f.ctl.arena.short_of_memory)
+		code = ctl_out_of_memory();
 	if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0)
 		code = ctl_error(CTL_FAILED, "standard output: cannot be written");
 	ctl_disconnect(&f.ctl);

@@ -238,6 +238,8 @@ int main(int argc, char **argv)
 	code = parse(&r, argc, argv, &done);
 	if (code == 0 && !done)
 		code = run(&r);
+	if (code == 0 && r.ctl.arena.short_of_memory)
+		code = ctl_out_of_memory();
 	if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0)
 		code = ctl_error(CTL_FAILED, "standard output: cannot be written");
 	ctl_disconnect(&r.ctl);

@@ -11,6 +11,7 @@
 #include <once/ev.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const int64_t PAUSE = 50 * ONCE_NSEC_PER_MSEC;
@@ -48,8 +49,22 @@ int ctl_client_of(struct ctl *ctl, const char *endpoint, struct once_client **re
 	return make_client(ctl, &endpoint, 1, ret);
 }
 
+/* libev would abort() when memory is refused. */
+static void *loop_memory(void *data, long size)
+{
+	if (size == 0) {
+		free(data);
+		return NULL;
+	}
+	data = realloc(data, (size_t)size);
+	if (!data)
+		ctl_end_without_memory();
+	return data;
+}
+
 int ctl_connect(struct ctl *ctl)
 {
+	ev_set_allocator(loop_memory);
 	ctl->ev = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	ctl->loop = ctl->ev ? once_loop_ev_new(ctl->ev) : NULL;
 	if (!ctl->loop)
@@ -375,12 +390,10 @@ const struct once_response *ctl_range_keys(struct ctl *ctl, const char *prefix)
 const char *ctl_key(struct ctl *ctl, const char *format, ...)
 {
 	char rest[CTL_KEY_MAX];
-	const char *key;
 	va_list args;
 
 	va_start(args, format);
 	(void)vsnprintf(rest, sizeof(rest), format, args);
 	va_end(args);
-	key = ctl_printf(ctl, "%s/%s", ctl->config.prefix, rest);
-	return key ? key : "";
+	return ctl_printf(ctl, "%s/%s", ctl->config.prefix, rest);
 }

@@ -196,9 +196,13 @@ extern const char *ctl_program;
 /* "oncectl: ..." on standard error, escaped. Returns code. */
 int ctl_error(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int ctl_out_of_memory(void);
+/* Says so and ends the program, as a crash would, which everything here is made for: before a text that
+ * is half there is shown, or a key that is another is asked for. */
+__attribute__((noreturn)) void ctl_end_without_memory(void);
 
-/* What came from etcd, fit for a terminal; in the arena. */
+/* What came from etcd, fit for a terminal; in the arena. Empty, and the exit code not 0: out of memory. */
 const char *ctl_text(struct ctl *ctl, struct once_bytes bytes);
+/* In the arena; never NULL. */
 const char *ctl_printf(struct ctl *ctl, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* "2026-11-22T18:30:00Z" in UTC. */

@@ -83,8 +83,10 @@ void ctl_json_bytes(struct ctl_json *json, const char *key, struct once_bytes by
 		return;
 	}
 	text = malloc(cap);
-	n = text ? escape_line(text, cap, bytes.data, bytes.size) : 0;
-	print_string(text ? text : "", n);
+	if (!text)
+		ctl_end_without_memory();
+	n = escape_line(text, cap, bytes.data, bytes.size);
+	print_string(text, n);
 	free(text);
 }
 

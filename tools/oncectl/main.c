@@ -25,6 +25,8 @@ int main(int argc, char **argv)
 		code = ctl_connect(&ctl);
 	if (code == CTL_OK && !done)
 		code = ctl.command->run(&ctl);
+	if (code == CTL_OK && (ctl.arena.short_of_memory || ctl.line.short_of_memory))
+		code = ctl_out_of_memory(); /* something is missing from what was shown */
 	code = finish_output(code);
 	ctl_disconnect(&ctl);
 	arena_fini(&ctl.arena);

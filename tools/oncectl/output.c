@@ -33,6 +33,11 @@ int ctl_out_of_memory(void)
 	return ctl_error(CTL_FAILED, "out of memory");
 }
 
+void ctl_end_without_memory(void)
+{
+	exit(ctl_out_of_memory());
+}
+
 const char *ctl_text(struct ctl *ctl, struct once_bytes bytes)
 {
 	size_t cap = bytes.size < TEXT_MAX / 4 ? bytes.size * 4 + 4 : TEXT_MAX;
@@ -46,16 +51,17 @@ const char *ctl_text(struct ctl *ctl, struct once_bytes bytes)
 
 const char *ctl_printf(struct ctl *ctl, const char *format, ...)
 {
-	char text[1024];
+	char text[1024], *copy;
 	va_list args;
 	int n;
 
 	va_start(args, format);
 	n = vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	if (n < 0)
-		return NULL;
-	return arena_copy(&ctl->arena, text, strlen(text));
+	copy = n < 0 ? NULL : arena_copy(&ctl->arena, text, strlen(text));
+	if (!copy)
+		ctl_end_without_memory();
+	return copy;
 }
 
 const char *ctl_time_text(struct ctl *ctl, int64_t unix_ns)
