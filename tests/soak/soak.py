@@ -44,6 +44,8 @@ Cert=%s
 Key=%s
 [Node]
 Name=%s
+[Election]
+Profile=wan
 [Daemon]
 RuntimeDirectory=%s
 LogLevel=warning
@@ -53,7 +55,8 @@ Listen=%s
 
 
 class SoakNode(Node):
-    """`onced -c FILE` with the normal timing and a status page."""
+    """`onced -c FILE` with a status page, and with long timings: what makes leaders change is to be what is
+    done here, not who else needs this machine's processors."""
 
     def __init__(self, name, directory, onced, cluster):
         super().__init__(name, directory, onced, (), ())
