@@ -21,14 +21,19 @@ static inline void *own_calloc(size_t n, size_t size)
 	return data;
 }
 
-static inline char *own_strdup(const char *text)
+static inline char *own_strndup(const char *text, size_t size)
 {
-	char *copy = strdup(text);
+	char *copy = strndup(text, size);
 
 	if (!copy)
-		copy = strdup(text);
+		copy = strndup(text, size);
 	assert(copy);
 	return copy;
+}
+
+static inline char *own_strdup(const char *text)
+{
+	return own_strndup(text, strlen(text));
 }
 
 /* A buffer that can take most answers without another allocation. */

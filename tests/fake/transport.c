@@ -56,7 +56,7 @@ static bool hand_out(struct transport_exchange *ex, const char *body)
 	bool dead = false;
 	transport->dead = &dead;
 	while (*body && !dead && is_there(transport, ex)) {
-		char *data = strndup(body, piece);
+		char *data = own_strndup(body, piece);
 		body += strlen(data);
 		fake_data(ex, data);
 		free(data);
