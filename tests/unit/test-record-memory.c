@@ -431,7 +431,12 @@ static int write_with(enum once_confirm_mode mode)
 		char id[8];
 
 		(void)snprintf(id, sizeof(id), "%d", i);
-		r = once_writer_put(writer, once_str(id), (struct once_bytes){0});
+		for (int j = 0; j < STEPS_MAX; j++) { /* as many as may wait */
+			r = once_writer_put(writer, once_str(id), (struct once_bytes){0});
+			if (r != -EAGAIN)
+				break;
+			crowd_step(&crowd);
+		}
 		given += r == 0;
 	}
 	for (int i = 0; writer && told.n < given && i < STEPS_MAX; i++)
