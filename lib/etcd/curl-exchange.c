@@ -1,8 +1,14 @@
 /* One request over libcurl and its answer: options, bytes in and out, what its end means.
  *
- * The body is handed out by a read function and cannot be rewound once its first byte was: libcurl would
- * silently repeat a POST whose connection died without an answer. It fails with CURLE_SEND_FAIL_REWIND
- * instead. The same flag tells "never sent" from "may have happened". */
+ * libcurl would silently repeat a POST whose connection died without an answer, which must not be:
+ *
+ * - Under TLS the body is handed out by a read function and cannot be rewound once its first byte was:
+ *   it fails with CURLE_SEND_FAIL_REWIND instead.
+ * - On plaintext the body goes out in one piece with the headers, which takes a quarter of the time off
+ *   a small request; libcurl asks before each attempt, and the second one is refused, as is a new
+ *   socket for it.
+ *
+ * The same flag, offset, tells "never sent" from "may have happened". */
 #include "etcd/curl.h"
 #include <errno.h>
 #include <stdio.h>
@@ -30,6 +36,21 @@ static int on_seek(void *userdata, curl_off_t offset, int origin)
 {
 	struct transport_exchange *ex = userdata;
 	return ex->offset || offset || origin != SEEK_SET ? CURL_SEEKFUNC_FAIL : CURL_SEEKFUNC_OK;
+}
+
+/* Connected, and about to send. A certificate may still be refused then, and is told by nothing sent. */
+static int on_attempt(
+	void *userdata, char *remote_ip, char *local_ip, int remote_port, int local_port)
+{
+	struct transport_exchange *ex = userdata;
+	if (ex->lane->gen->tls) {
+		return CURL_PREREQFUNC_OK;
+	}
+	if (ex->offset) {
+		return CURL_PREREQFUNC_ABORT;
+	}
+	ex->offset = ex->size;
+	return CURL_PREREQFUNC_OK;
 }
 
 void exchange_make_ready(struct transport_exchange *ex)
@@ -66,6 +87,7 @@ void exchange_destroy(struct transport_curl *transport, struct transport_exchang
 	transport->loop->ops->timer_free(ex->timer);
 	curl_easy_cleanup(ex->easy);
 	ex->pem = pem_unref(ex->pem);
+	curl_slist_free_all(ex->headers);
 	free(ex);
 }
 
@@ -74,8 +96,6 @@ void exchange_free(struct transport_exchange *ex)
 	struct transport_curl *transport = ex->lane->gen->transport;
 	lane_detach(ex);
 	transport->loop->ops->timer_set(ex->timer, -1);
-	curl_slist_free_all(ex->headers);
-	ex->headers = NULL;
 	buf_fini(&ex->in);
 	list_remove(&ex->in_ready);
 	list_remove(&ex->in_gen);
@@ -145,7 +165,7 @@ static int map_code(CURLcode code, bool sent)
 		return -ENOMEM;
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_CONNECT:
-		return -EHOSTUNREACH;
+		return sent ? -ECONNRESET : -EHOSTUNREACH; /* sent: see lane's on_open() */
 	case CURLE_SSL_CONNECT_ERROR: /* also a peer that dies in the handshake; see exchange_end_with() */
 		return -EHOSTUNREACH;
 	case CURLE_OPERATION_TIMEDOUT:
@@ -181,6 +201,10 @@ void exchange_end_with(struct transport_exchange *ex, CURLcode code)
 	result->http_version = number == CURL_HTTP_VERSION_2_0	 ? 20
 			       : number == CURL_HTTP_VERSION_1_1 ? 11
 								 : 0;
+	if (result->sent && (code == CURLE_COULDNT_CONNECT || code == CURLE_ABORTED_BY_CALLBACK)) {
+		(void)snprintf(ex->message, sizeof(ex->message), "%s",
+			"the connection ended without an answer");
+	}
 	if (code != CURLE_OK && !ex->message[0]) {
 		(void)snprintf(ex->message, sizeof(ex->message), "%s", curl_easy_strerror(code));
 	}
@@ -231,9 +255,11 @@ static void set_common(const struct transport_curl *transport, struct transport_
 	(void)curl_easy_setopt(easy, CURLOPT_READDATA, ex);
 	(void)curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
 	(void)curl_easy_setopt(easy, CURLOPT_SEEKDATA, ex);
+	(void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_attempt);
+	(void)curl_easy_setopt(easy, CURLOPT_PREREQDATA, ex);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_write);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, ex);
-	lane_set_sockets(easy);
+	lane_set_sockets(ex);
 	(void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
 		(long)(transport->connect_timeout_ns / ONCE_NSEC_PER_MSEC));
 	(void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
@@ -259,6 +285,7 @@ static void set_files(const struct transport_curl *transport, struct transport_e
 		/* There is no other way back to libcurl's own defaults. */
 		curl_easy_reset(ex->easy);
 		set_common(transport, ex);
+		ex->told.gen = 0;
 	}
 	ex->pem = pem_unref(ex->pem);
 	ex->pem = pem_ref(transport->pem);
@@ -300,45 +327,80 @@ struct transport_exchange *exchange_new(struct transport_curl *transport)
 	return ex;
 }
 
-static int add_header(struct transport_exchange *ex, const char *header)
+/* One more header: the same as last time, or else the list ends before it and grows. */
+static int add_header(struct curl_slist ***at, const char *header)
 {
-	struct curl_slist *grown = curl_slist_append(ex->headers, header);
-	if (!grown) {
+	if (**at && strcmp((**at)->data, header) != 0) {
+		curl_slist_free_all(**at);
+		**at = NULL;
+	}
+	if (!**at && !(**at = curl_slist_append(NULL, header))) {
 		return -ENOMEM;
 	}
-	ex->headers = grown;
+	*at = &(**at)->next;
+	return 0;
+}
+
+static int set_headers(struct transport_exchange *ex, const char *const *headers)
+{
+	struct curl_slist **at = &ex->headers;
+	int r = add_header(&at, "Content-Type: application/json");
+	r = r ? r : add_header(&at, "Expect:");
+	for (; !r && headers && *headers; headers++) {
+		r = add_header(&at, *headers);
+	}
+	curl_slist_free_all(*at);
+	*at = NULL;
+	(void)curl_easy_setopt(ex->easy, CURLOPT_HTTPHEADER, ex->headers);
+	return r;
+}
+
+/* What is the same for most requests in a row. */
+static int set_place(
+	struct transport_exchange *ex, struct lane *lane, const struct transport_request *request)
+{
+	char url[512];
+	CURL *easy = ex->easy;
+	if (ex->told.gen == lane->gen->serial && ex->told.lane == lane->which &&
+		ex->told.stream == request->stream && ex->told.path == request->path) {
+		return 0;
+	}
+	ex->told.gen = 0;
+	if (snprintf(url, sizeof(url), "%s%s", lane->gen->url, request->path) >= (int)sizeof(url)) {
+		return -EINVAL;
+	}
+	(void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, lane->gen->tls ? "https" : "http");
+	(void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, lane->gen->tls ? 1L : 0L);
+	/* libcurl fills up to 100 of them before a stream's bytes are handed out. */
+	(void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
+		request->stream			? 4L * 1024
+		: lane->which == TRANSPORT_BULK ? 64L * 1024
+						: 16L * 1024);
+	(void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, lane);
+	(void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, lane);
+	if (curl_easy_setopt(easy, CURLOPT_URL, url) != CURLE_OK) {
+		return -ENOMEM;
+	}
+	ex->told.gen = lane->gen->serial;
+	ex->told.lane = lane->which;
+	ex->told.stream = request->stream;
+	ex->told.path = request->path;
 	return 0;
 }
 
 int exchange_prepare(
 	struct transport_exchange *ex, struct lane *lane, const struct transport_request *request)
 {
-	char url[512];
 	CURL *easy = ex->easy;
-	int r = add_header(ex, "Content-Type: application/json");
-	r = r ? r : add_header(ex, "Expect:");
-	for (const char *const *h = request->headers; !r && h && *h; h++) {
-		r = add_header(ex, *h);
-	}
-	if (r || snprintf(url, sizeof(url), "%s%s", lane->gen->url, request->path) >=
-			 (int)sizeof(url)) {
-		return r ? r : -EINVAL;
-	}
 	set_files(lane->gen->transport, ex);
-	(void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, lane->gen->tls ? "https" : "http");
-	(void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, lane->gen->tls ? 1L : 0L);
-	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, ex->headers);
+	int r = set_headers(ex, request->headers);
+	r = r ? r : set_place(ex, lane, request);
 	(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->size);
-	/* libcurl fills up to 100 of them before a stream's bytes are handed out. */
-	(void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
-		request->stream			? 4L * 1024
-		: lane->which == TRANSPORT_BULK ? 64L * 1024
-						: 16L * 1024);
+	(void)curl_easy_setopt(
+		easy, CURLOPT_POSTFIELDS, lane->gen->tls ? NULL : (const char *)request->body);
 	(void)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE,
 		request->size > 16 * 1024 ? 64L * 1024 : 16L * 1024);
-	(void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, lane);
-	(void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, lane);
-	return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK ? 0 : -ENOMEM;
+	return r;
 }
 
 int exchange_add(struct transport_exchange *ex)

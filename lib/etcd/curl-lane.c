@@ -17,8 +17,13 @@ enum {
 	PLAIN_BULK_MAX = 64,
 };
 
+/* None for a second attempt of what may have been sent: see curl-exchange.c. */
 static curl_socket_t on_open(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
 {
+	const struct transport_exchange *ex = userdata;
+	if (ex->offset) {
+		return CURL_SOCKET_BAD;
+	}
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
@@ -49,9 +54,11 @@ static int on_close(void *userdata, curl_socket_t fd)
 	return close(fd);
 }
 
-void lane_set_sockets(CURL *easy)
+void lane_set_sockets(struct transport_exchange *ex)
 {
+	CURL *easy = ex->easy;
 	(void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+	(void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, ex);
 	(void)curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_sockopt);
 	(void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
 }

@@ -13,6 +13,7 @@ struct transport_curl {
 	struct once_loop *loop;
 	struct pem *pem; /* a reference */
 	int64_t connect_timeout_ns;
+	uint64_t n_gens;   /* ever made */
 	struct list ready; /* exchanges that have something to hand out */
 	struct once_timer *deliver;
 	struct list spare;
@@ -37,6 +38,7 @@ struct lane_socket {
 
 struct transport_gen {
 	struct transport_curl *transport; /* up */
+	uint64_t serial;		  /* from 1 */
 	char *url;			  /* scheme://host:port */
 	char *host, *port;
 	bool tls, known;	   /* known: libcurl needs no name service */
@@ -52,6 +54,14 @@ struct transport_exchange {
 	struct lane *lane;
 	CURL *easy;
 	struct pem *pem; /* what it was told, a reference; NULL: nothing yet */
+	/* What the easy handle was told last, kept with a spare one: to tell it again costs more than
+	 * the rest of a small request. */
+	struct {
+		uint64_t gen; /* 0: nothing */
+		enum transport_lane lane;
+		bool stream;
+		const char *path; /* static */
+	} told;
 	struct curl_slist *headers;
 	struct once_timer *timer;
 	const char *body; /* borrowed */
@@ -73,7 +83,7 @@ void lane_collect(struct lane *lane);
 /* Takes the transfer from libcurl. */
 void lane_detach(struct transport_exchange *ex);
 /* Options of every transfer: how its sockets are opened and closed. */
-void lane_set_sockets(CURL *easy);
+void lane_set_sockets(struct transport_exchange *ex);
 
 /* ---- curl-exchange.c: one request and its answer --------------------------------------------- */
 

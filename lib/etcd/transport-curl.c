@@ -145,6 +145,7 @@ static int tc_gen_new(struct transport *base, struct transport_gen **ret, const 
 		return -ENOMEM;
 	}
 	gen->transport = (struct transport_curl *)base;
+	gen->serial = ++gen->transport->n_gens;
 	list_init(&gen->exchanges);
 	for (size_t i = 0; i < TRANSPORT_LANES; i++) {
 		gen->lanes[i].gen = gen;
