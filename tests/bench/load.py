@@ -106,6 +106,21 @@ def gateway(cluster, shape, connections, directory, ops=1, value=44, seconds=3, 
     return done
 
 
+def floor(curlfloor, cluster, inflight, directory, seconds=3, prefix="/floor/"):
+    """Keys created by libcurl alone, without the library."""
+    sink = os.path.join(directory, "floor")
+    done = run([curlfloor, cluster.members[0].url + "/v3/kv/txn", prefix, str(inflight), str(seconds)],
+               [m.process for m in cluster.members], sink=sink)
+    with open(sink) as text:
+        said = json.loads(text.read().strip().split("\n")[-1])
+    if done.code:
+        raise RuntimeError("curlfloor: exit %d, %d errors" % (done.code, said["errors"]))
+    done.ids = said["requests"]
+    done.rate = done.ids / said["seconds"]
+    done.cpu_us = done.cpu_s * 1e6 / max(1, done.ids)
+    return done
+
+
 def make_ids(path, count):
     """Decimal numbers, one a line."""
     with open(path, "w") as out:

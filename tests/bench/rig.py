@@ -27,6 +27,7 @@ class Rig:
         self.faker = os.path.join(build, "tools", "etcd-faker", "etcd-faker")
         self.reporter = os.path.join(build, "tools", "etcd-reporter", "etcd-reporter")
         self.delayproxy = os.path.join(build, "tests", "bench", "delayproxy")
+        self.curlfloor = os.path.join(build, "tests", "bench", "curlfloor")
         self.runs, self.seconds = options.runs, options.each
         self.directory, self.output = directory, options.output
         self.bindir = options.etcd or newest_etcd()

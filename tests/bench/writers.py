@@ -2,7 +2,8 @@
 
 The ceiling is wrk with requests of the same shape on as many connections: a put, the txn that creates
 one key, a txn of 128 puts. With $ONCED_PEERS, a directory with Go's writers (goputbench-*), those of
-clientv3 are beside it.
+clientv3 are beside it. What a request costs the client is held against libcurl alone (curlfloor): no
+library on top of it can take less.
 """
 import glob
 import json
@@ -53,6 +54,9 @@ def one_round(bench, cluster, number, add):
                             prefix="/%s/%d/" % (shape, connections))
         if done:
             add(("wrk " + shape, connections), done)
+    for inflight in (1, 64):
+        add(("libcurl", inflight), load.floor(bench.curlfloor, cluster, inflight, bench.directory,
+                                              bench.seconds, "/floor/%d/" % inflight))
     for mode, inflight, flags in modes():
         add((mode, inflight), load.confirm(
             bench.oncectl, cluster, mode, bench.ids, bench.directory, "--prefix",
@@ -66,9 +70,9 @@ def one_round(bench, cluster, number, add):
 
 NAMES = {"individual": "`--mode individual`", "txn": "`--mode txn --batch 128`", "packed": "`--mode packed`",
          "wrk put": "gateway, puts", "wrk create": "gateway, txns that create one key",
-         "wrk txn": "gateway, txns of 128 puts", "wrk guarded": "gateway, txns that create 128 keys",
+         "libcurl": "libcurl alone, txns that create one key", "wrk txn": "gateway, txns of 128 puts", "wrk guarded": "gateway, txns that create 128 keys",
          "Go put": "Go clientv3, puts", "Go txn": "Go clientv3, txns of 128 puts"}
-SORTED = ("wrk put", "wrk create", "individual", "Go put", "wrk txn", "wrk guarded", "txn", "Go txn",
+SORTED = ("wrk put", "wrk create", "libcurl", "individual", "Go put", "wrk txn", "wrk guarded", "txn", "Go txn",
           "packed")
 
 
@@ -104,8 +108,13 @@ def aims(found):
         value = ratio(found, ours, theirs)
         yield what, value, ">= %g" % aim, value is None or value >= aim
     for inflight in (1, 64):
-        value = parts.median([r.cpu_us for r in found["individual", inflight]])
-        yield "individual, %d in flight, us of processor per id" % inflight, value, "< 30", value < 30
+        def cpu_us(name):
+            return parts.median([r.cpu_us for r in found.get((name, inflight), ())] or [float("nan")])
+        value, floor = cpu_us("individual"), cpu_us("libcurl")
+        what = "individual, %d in flight, us of processor per id" % inflight
+        wanted = "< 30; libcurl alone %.3g, wrk %.3g" % (floor, cpu_us("wrk create"))
+        yield what, value, wanted, value < 30
+        yield what + ", of libcurl alone's", value / floor, "<= 1.3", value <= 1.3 * floor
     value = parts.median([r.rate for r in found["packed", 8]])
     yield "packed, ids a second", value, ">= 2,000,000", value >= 2e6
 
@@ -115,7 +124,9 @@ def document(bench, found):
 
 Written by `make bench PART=writers`, %s; one member, plaintext, a fresh etcd for each of %d rounds, %g s
 each row, values of about 44 bytes. Ids are decimal numbers from standard input, confirmed ones go to a
-file. The ceiling is wrk with the same kind of request, on as many connections as requests are in flight.
+file. The ceiling is wrk with the same kind of request, on as many connections as requests are in flight; the
+floor of the client's processor time is a loop of libcurl alone that does nothing else. What is in flight is at
+most that for txn and packed: fewer while answers take more than twice their time.
 Median [min-max]; what runs beside: %s.
 
 %s

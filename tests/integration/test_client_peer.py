@@ -1,6 +1,7 @@
 """The client against peers that are not etcd: what libcurl makes of them, seen from the other end.
 
 No etcd is needed. The peer is a thread with a socket that does one bad thing at a time."""
+import base64
 import json
 import re
 import socket
@@ -111,6 +112,30 @@ def test_a_post_is_not_replayed_when_a_used_connection_dies():
         assert lost["outcome"] == UNKNOWN and lost["error"] == -104, lost
         client.run_for(0.3)
         assert len(peer.bodies) == 2
+
+
+def test_a_post_is_not_replayed_on_another_connection_that_is_open():
+    both, here = threading.Event(), []
+
+    def behave(peer, sock):
+        peer.read(sock)
+        here.append(sock)
+        both.wait(5)
+        sock.sendall(answer(OK).encode())
+        while (text := peer.read(sock)) and '"%s"' % base64.b64encode(b"last").decode() not in text:
+            sock.sendall(answer(OK).encode())
+    with Peer(behave) as peer, Client(peer.url) as client:
+        numbers = client.send_together(("put", "first", "v"), ("put", "second", "v"))
+        deadline = time.monotonic() + 5
+        while len(here) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        both.set()
+        for number in numbers:
+            assert client.wait(number)["error"] == 0
+        lost = client.call("put", "last", "v")
+        assert lost["outcome"] == UNKNOWN and lost["error"] == -104, lost
+        client.run_for(0.3)
+        assert len(here) == 2 and len(peer.bodies) == 3
 
 
 def test_a_connection_that_was_closed_while_idle_does_no_harm():
