@@ -31,7 +31,7 @@ PROGRAMS = ("make", "onced", "oncectl", "etcdctl", "etcd-faker", "etcd-reporter"
             "journalctl", "kill", "docker", "curl", "compose/oncectl", "compose/compose", "build/tests/sim/sim",
             "tests/torture/report.py")
 # What an indented block is when it holds no commands: configuration, a table, what something printed.
-NO_COMMANDS = re.compile(r"\[|# /etc/|scrape_configs:|compare  |  0\.\d\d s  |fault  |\d+ ticks by")
+NO_COMMANDS = re.compile(r"\[|# /etc/|ALARM: |scrape_configs:|compare  |  0\.\d\d s  |fault  |\d+ ticks by")
 # A command of which this is the beginning is run by that test, where these words stand.
 ELSEWHERE = [
     ("make demo DOCKER=1", "tests/integration/test_compose.py", '"--docker"'),
