@@ -155,6 +155,17 @@ static bool failed(struct batch *b, const struct once_response *response)
 	return false;
 }
 
+/* Of keys and values; what was split has only a part of the batch's. */
+static size_t request_bytes(const struct batch *b)
+{
+	const struct item *items = b->is_packed ? &b->block : b->items;
+	size_t n = b->is_packed ? 1 : b->n_items, bytes = 0;
+
+	for (size_t i = 0; i < n; i++)
+		bytes += items[i].key_size + items[i].value_size;
+	return bytes;
+}
+
 static void note_time(struct batch *b, const struct once_response *response)
 {
 	struct window *window = &b->writer->window;
@@ -163,7 +174,7 @@ static void note_time(struct batch *b, const struct once_response *response)
 		window_lost(window);
 	else if (!response->error)
 		window_answered(window, once_elapsed_max(response->sent, response->received),
-			b->bytes.size);
+			request_bytes(b));
 }
 
 void batch_answered(struct batch *b, const struct once_response *response)

@@ -173,7 +173,9 @@ def tool_aims(found, count):
     yield "etcd-faker, peak MB", value, "< 20", value < 20
     value = max(r.peak_mb for r in found["etcd-reporter", count])
     yield "etcd-reporter, peak MB", value, "< 12", value < 12
-    value = over(seconds(REPORTER), seconds(CURL))
+    # each beside the curl that ran next: what else the machine did is much the same for both
+    pairs = list(zip(found.get((REPORTER, count), ()), found.get((CURL, count), ())))
+    value = parts.median([a.seconds / b.seconds for a, b in pairs]) if pairs else None
     yield "etcd-reporter, times curl's time", value, "<= 1.3", value is None or value <= 1.3
 
 

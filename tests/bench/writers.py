@@ -126,7 +126,7 @@ Written by `make bench PART=writers`, %s; one member, plaintext, a fresh etcd fo
 each row, values of about 44 bytes. Ids are decimal numbers from standard input, confirmed ones go to a
 file. The ceiling is wrk with the same kind of request, on as many connections as requests are in flight; the
 floor of the client's processor time is a loop of libcurl alone that does nothing else. What is in flight is at
-most that for txn and packed: fewer while answers take more than twice their time.
+most that for txn and packed: fewer while answers take half as long again.
 Median [min-max]; what runs beside: %s.
 
 %s

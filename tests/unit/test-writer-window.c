@@ -95,6 +95,16 @@ static void test_small_requests_say_nothing_of_large_ones(void **state)
 	assert_int_equal(before, 8);
 }
 
+static void test_small_requests_count_when_they_are_all_there_is(void **state)
+{
+	const struct server s = {.service_ns = 10000000, .workers = 8};
+	struct window w;
+
+	window_init(&w, 8, false);
+	window_answered(&w, 100000000, 100 * BYTES);
+	assert_int_equal(run(&w, &s, 1000), 8);
+}
+
 static void test_no_answer_halves_it(void **state)
 {
 	const struct server s = {.round_trip_ns = 100000000, .workers = 1};
@@ -129,6 +139,7 @@ int main(void)
 		cmocka_unit_test(test_a_server_that_becomes_slower_is_measured_again),
 		cmocka_unit_test(test_one_slow_answer_of_many_changes_little),
 		cmocka_unit_test(test_small_requests_say_nothing_of_large_ones),
+		cmocka_unit_test(test_small_requests_count_when_they_are_all_there_is),
 		cmocka_unit_test(test_no_answer_halves_it),
 		cmocka_unit_test(test_a_fixed_one_stays),
 	};

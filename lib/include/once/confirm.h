@@ -40,8 +40,8 @@ struct once_confirm_config {
 	 * operations in a txn is found out by its refusals. */
 	size_t batch;
 	size_t batch_bytes;	    /* of keys and values in a request, default 1 MiB */
-	/* Requests at most, default 64 individual, else 8. Fewer while an answer takes more than twice
-	 * what it takes alone, so that others, and the beat of a leader, need not wait behind them;
+	/* Requests at most, default 64 individual, else 8. Fewer while an answer takes half as long again
+	 * as it takes alone, so that others, and the beat of a leader, need not wait behind them;
 	 * but a number for individual holds as it is given. */
 	size_t inflight;
 	int64_t linger_ns;	    /* an id waits so long at most for others, default 5 ms */
