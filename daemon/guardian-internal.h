@@ -65,6 +65,9 @@ int64_t agent_next_wake(const struct guardian *g, struct once_instant now);
 /* guardian-lock.c */
 int lock_open_instance(struct guardian *g, const struct link_hello *hello);
 void lock_before_work(struct guardian *g);
+/* Before the slice's gate is opened: whoever comes after this guardian must know of it. *ret is the name, for
+ * as long as the guardian lives. Negative errno: there is no knowing. */
+int lock_before_slice(struct guardian *g, const char *name, const char **ret);
 void lock_last_word(struct guardian *g);
 
 /* guardian-link.c */

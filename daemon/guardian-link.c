@@ -82,11 +82,12 @@ static void arm_for_launch(void *arg)
 static void on_launch(struct guardian *g, size_t size, const int fds[LINK_FDS_MAX])
 {
 	struct link_launch *launch = &packet.launch;
-	const char *what = "deadline";
-	int r;
+	const char *what = "slice", *slice = NULL;
+	int r = launch->slice[0] ? lock_before_slice(g, launch->slice, &slice) : 0;
 
-	r = runs_launch(&g->runs, deadlines_find(&g->deadlines, launch->group), launch, size, fds,
-		arm_for_launch, g, &what);
+	if (r == 0)
+		r = runs_launch(&g->runs, deadlines_find(&g->deadlines, launch->group), launch, size, slice, fds,
+			arm_for_launch, g, &what);
 	if (r == 0)
 		return;
 	g->refused = (struct link_refused){.type = LINK_REFUSED, .error = r, .run = launch->run};

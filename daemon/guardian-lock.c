@@ -6,6 +6,7 @@
  *	"held N PLACE"	before its first work, which will be in that cgroup. One that is not there any more
  *			had nothing in it; a service manager removes that of a unit it has killed
  *	nothing		the same, without a cgroup
+ *	"slice NAME"	further lines: before something may live in that slice (slice.h)
  * Failures: whatever cannot be read or written is no proof, and the next leader waits. */
 #include "guardian-internal.h"
 #include <errno.h>
@@ -62,12 +63,15 @@ static void say_empty(struct guardian *g)
  * cgroup is dead. */
 static uint64_t read_proven(const struct guardian *g)
 {
-	char said[TREE_PLACE_MAX + 64], place[TREE_PLACE_MAX + 8];
+	char said[TREE_PLACE_MAX + 64], place[TREE_PLACE_MAX + 8], *line_end;
 	ssize_t n = g->lock_fd >= 0 ? pread(g->lock_fd, said, sizeof(said) - 1, 0) : 0;
 	unsigned long long incarnation = 0;
 	int end = 0;
 
 	said[n > 0 ? n : 0] = '\0';
+	line_end = strchr(said, '\n');
+	if (line_end)
+		line_end[1] = '\0';
 	if (sscanf(said, "empty %16llx%n", &incarnation, &end) == 1 && !strcmp(said + end, "\n"))
 		return incarnation;
 	(void)snprintf(place, sizeof(place), " %s\n", g->tree.place);
@@ -95,7 +99,12 @@ int lock_open_instance(struct guardian *g, const struct link_hello *hello)
 	if (r < 0)
 		return r;
 	memcpy(g->instance, hello->instance, sizeof(g->instance));
-	g->proven = read_proven(g);
+	slices_init(&g->runs.slices, g->tree.parent);
+	r = g->lock_fd >= 0 ? slices_finish(g->lock_fd, g->runs.slices.root, 0) : 0;
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == 0)
+		g->proven = read_proven(g);
 	say_empty(g);
 	return 0;
 }
@@ -113,8 +122,36 @@ void lock_before_work(struct guardian *g)
 	say(g, held);
 }
 
+int lock_before_slice(struct guardian *g, const char *name, const char **ret)
+{
+	struct slices *slices = &g->runs.slices;
+	char line[LINK_SLICE_MAX + 8];
+	off_t end;
+	int n;
+
+	if (!slice_name_is_sane(name))
+		return -EINVAL;
+	/* Of what a killed guardian held without a cgroup there is no proof, whatever is listed. */
+	if (!slices->root[0] || g->tree.contain != LINK_CONTAIN_CGROUP || g->lock_fd < 0)
+		return -EOPNOTSUPP;
+	for (unsigned i = 0; i < slices->n; i++)
+		if (!strcmp(slices->name[i], name)) {
+			*ret = slices->name[i];
+			return 0;
+		}
+	if (slices->n == SLICES_MAX)
+		return -ENOSPC;
+	n = snprintf(line, sizeof(line), "slice %s\n", name);
+	end = lseek(g->lock_fd, 0, SEEK_END);
+	if (end < 0 || pwrite(g->lock_fd, line, (size_t)n, end) != n)
+		return -EIO;
+	*ret = memcpy(slices->name[slices->n++], name, strlen(name) + 1);
+	return 0;
+}
+
 void lock_last_word(struct guardian *g)
 {
-	if (g->tree.ops && !g->runs.live)
+	/* Of one that could not open it all, what the file said before still holds. */
+	if (g->ever_welcomed && !g->runs.live)
 		say_empty(g);
 }

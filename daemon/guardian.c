@@ -282,7 +282,8 @@ static void look_after_keeper(struct guardian *g)
 {
 	if (g->keeper || g->quitting || !g->tree.ops || g->tree.contain != LINK_CONTAIN_CGROUP)
 		return;
-	g->keeper = keeper_fork(&g->tree);
+	g->keeper = keeper_fork(
+		&(struct keeper_of){&g->tree, &g->runs.slices, g->lock_fd, g->incarnation});
 	if (g->keeper < 0) {
 		log_err("keeper", "%s", strerror(-g->keeper));
 		g->keeper = 0;

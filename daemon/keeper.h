@@ -12,11 +12,20 @@
 #ifndef ONCED_KEEPER_H
 #define ONCED_KEEPER_H
 
+#include "slice.h"
 #include "tree.h"
 #include <sys/types.h>
 
-/* Forks it over the tree's leaf. Its pid, to be reaped by the caller, or negative errno. */
-pid_t keeper_fork(const struct tree *tree);
+/* What it is over, all borrowed. */
+struct keeper_of {
+	const struct tree *tree;
+	const struct slices *slices;
+	int lock_fd; /* names the slices that are in use; -1: none are */
+	uint64_t incarnation;
+};
+
+/* Forks it. Its pid, to be reaped by the caller, or negative errno. */
+pid_t keeper_fork(const struct keeper_of *of);
 
 /* Ends it when there is nothing for it to do, and reaps it. pid 0: no effect. */
 void keeper_end(pid_t pid);

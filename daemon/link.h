@@ -24,6 +24,7 @@ enum {
 	LINK_NAME_MAX = 64,
 	LINK_SUPPLEMENTARY_MAX = 64, /* groups of a user */
 	LINK_PATH_MAX = 256,
+	LINK_SLICE_MAX = 128,
 	LINK_FDS_MAX = 3,   /* beside one packet */
 	LINK_RESULT_FD = 4, /* of a command; one digit, as shells want it */
 };
@@ -87,7 +88,8 @@ enum link_launch_flags {
  * directory (empty: /), argv (argc of them; argv[0] is searched in PATH of the given environment),
  * the environment (envc of them).
  * Up to three descriptors may come with the packet (SCM_RIGHTS): the command's standard output and
- * error, which are the daemon's without, and where it writes its result. */
+ * error, which are the daemon's without, and where it writes its result.
+ * With `slice`, the command has a unit of systemd started: the run is what lives in that slice, too. */
 struct link_launch {
 	uint32_t type;
 	uint32_t group;
@@ -99,6 +101,7 @@ struct link_launch {
 	uint32_t groups[LINK_SUPPLEMENTARY_MAX];
 	uint32_t reserved;
 	uint32_t strings_size;
+	char slice[LINK_SLICE_MAX]; /* see slice.h; empty: none */
 	char strings[];
 };
 _Static_assert(sizeof(struct link_launch) == offsetof(struct link_launch, strings), "padding");

@@ -14,6 +14,7 @@
 
 #define EMPTY_TIMEOUT_NS (5 * ONCE_NSEC_PER_SEC)
 #define KILL_AGAIN_NS (100 * ONCE_NSEC_PER_MSEC)
+#define LOOK_AT_SLICE_NS (5 * ONCE_NSEC_PER_MSEC) /* nothing tells that systemd has removed a cgroup */
 
 static struct run *take_slot(struct runs *runs)
 {
@@ -46,16 +47,18 @@ static void close_report(struct run *run)
 static void kill_run(struct runs *runs, struct run *run, struct once_instant now)
 {
 	tree_run_kill(runs->tree, &run->tree);
+	if (run->slice)
+		slice_end(runs->slices.root, run->slice);
 	if (!run->killed) {
 		run->killed = true;
 		run->killed_at_ns = now.boot_ns;
 		run->deadline->unkilled--;
 	}
-	run->kill_at_ns = now.boot_ns + KILL_AGAIN_NS;
+	run->kill_at_ns = now.boot_ns + (run->slice ? LOOK_AT_SLICE_NS : KILL_AGAIN_NS);
 }
 
 static int check_launch(const struct runs *runs, const struct deadline *deadline,
-	const struct link_launch *packet, const char **ret_what)
+	const struct link_launch *packet, const char *slice, const char **ret_what)
 {
 	*ret_what = "deadline";
 	if (!deadline || deadline->token != packet->token)
@@ -75,6 +78,9 @@ static int check_launch(const struct runs *runs, const struct deadline *deadline
 		if (run->used && !run->empty && run->deadline == deadline &&
 			run->token != packet->token)
 			return -EBUSY;
+		*ret_what = "slice";
+		if (run->used && !run->empty && slice && run->slice == slice)
+			return -EBUSY;
 	}
 	return 0;
 }
@@ -90,6 +96,12 @@ static void start_tracking(struct runs *runs, struct run *run, struct deadline *
 	runs->live++;
 }
 
+static bool is_empty(struct runs *runs, struct run *run)
+{
+	return tree_run_is_empty(runs->tree, &run->tree) &&
+	       (!run->slice || slice_is_empty(runs->slices.root, run->slice));
+}
+
 static void stop_tracking(struct runs *runs, struct run *run)
 {
 	tree_run_release(runs->tree, &run->tree);
@@ -101,7 +113,7 @@ static void stop_tracking(struct runs *runs, struct run *run)
 }
 
 int runs_launch(struct runs *runs, struct deadline *deadline, const struct link_launch *packet,
-	size_t size, const int fds[LINK_FDS_MAX], void (*arm)(void *arg), void *arg,
+	size_t size, const char *slice, const int fds[LINK_FDS_MAX], void (*arm)(void *arg), void *arg,
 	const char **ret_what)
 {
 	struct spawn_request request = {
@@ -114,7 +126,7 @@ int runs_launch(struct runs *runs, struct deadline *deadline, const struct link_
 		.nofile = runs->nofile,
 	};
 	struct run *run;
-	int r = check_launch(runs, deadline, packet, ret_what);
+	int r = check_launch(runs, deadline, packet, slice, ret_what);
 
 	if (r < 0)
 		return r;
@@ -137,9 +149,16 @@ int runs_launch(struct runs *runs, struct deadline *deadline, const struct link_
 		request.cgroup_fd = run->tree.dir_fd;
 		run->tree.init |= request.isolate;
 		arm(arg);
+		*ret_what = "slice";
+		r = slice ? slice_open(runs->slices.root, slice) : 0;
+	}
+	if (r == 0) {
+		run->slice = slice;
 		r = spawn_start(&request, &run->tree.first, &run->report_fd, ret_what);
 	}
 	if (r < 0) {
+		if (run->slice)
+			slice_end(runs->slices.root, run->slice);
 		stop_tracking(runs, run);
 		free_slot(runs, run);
 	}
@@ -287,7 +306,7 @@ static void advance_run(struct runs *runs, struct run *run, struct once_instant 
 		kill_run(runs, run, now);
 	if (!run->killed)
 		return;
-	if (tree_run_is_empty(runs->tree, &run->tree)) {
+	if (is_empty(runs, run)) {
 		set_empty(runs, run);
 	} else if (!run->timed_out && now.boot_ns - run->killed_at_ns >= EMPTY_TIMEOUT_NS) {
 		run->timed_out = true;

@@ -7,6 +7,7 @@
 
 #include "deadline.h"
 #include "link.h"
+#include "slice.h"
 #include "spawn.h"
 #include "tree.h"
 #include <poll.h>
@@ -38,10 +39,12 @@ struct run {
 	int64_t killed_at_ns;
 	struct rusage usage;
 	struct tree_run tree;
+	const char *slice; /* of the unit that it has started, borrowed; NULL: none */
 };
 
 struct runs {
 	struct tree *tree;
+	struct slices slices;
 	struct rlimit nofile;
 	unsigned high; /* slots at and above are unused */
 	unsigned live; /* not proven empty */
@@ -49,10 +52,10 @@ struct runs {
 	struct run slot[LINK_RUNS_MAX];
 };
 
-/* Checks and starts. `arm` is called before the process exists, for the fuse to cover it. Negative
+/* Checks and starts. slice: of packet->slice what outlives the run, or NULL. `arm` is called before the process exists, for the fuse to cover it. Negative
  * errno with *ret_what when refused at once; the answer of a started one comes by runs_flush(). */
 int runs_launch(struct runs *runs, struct deadline *deadline, const struct link_launch *packet,
-	size_t size, const int fds[LINK_FDS_MAX], void (*arm)(void *arg), void *arg,
+	size_t size, const char *slice, const int fds[LINK_FDS_MAX], void (*arm)(void *arg), void *arg,
 	const char **ret_what);
 
 /* run 0: all of the group. */

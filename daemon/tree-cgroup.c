@@ -7,6 +7,7 @@
  * (before 5.14) is served by freezing and SIGKILL to each; one without CLONE_INTO_CGROUP is not
  * served. */
 #include "tree.h"
+#include "cgroup.h"
 #include "pids.h"
 #include "spawn.h"
 #include <dirent.h>
@@ -25,43 +26,13 @@
 
 enum { LEFTOVER_TIMEOUT_MS = 5000, REMOVE_DEPTH_MAX = 4 };
 
-static ssize_t read_at(int dir_fd, const char *name, char *buf, size_t size)
-{
-	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
-	ssize_t n = -1, total = 0;
-
-	if (fd < 0)
-		return -errno;
-	while (total < (ssize_t)size - 1 &&
-		(n = read(fd, buf + total, size - 1 - (size_t)total)) > 0)
-		total += n;
-	if (n < 0)
-		total = -errno;
-	else
-		buf[total] = '\0';
-	(void)close(fd);
-	return total;
-}
-
-static int write_at(int dir_fd, const char *name, const char *text)
-{
-	int fd = openat(dir_fd, name, O_WRONLY | O_CLOEXEC), r = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		r = -errno;
-	(void)close(fd);
-	return r;
-}
-
 /* Our cgroup v2 path, as the mount's root sees it: the line that begins with "0::". */
 static int own_path(char *ret, size_t size)
 {
 	static char text[8192];
 	char *line = text;
 
-	if (read_at(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) < 0)
+	if (cgroup_read(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) < 0)
 		return -ENOENT;
 	if (strncmp(text, "0::", 3)) {
 		line = strstr(text, "\n0::");
@@ -83,7 +54,7 @@ static int mount_point(char *ret_point, char *ret_root, size_t size)
 	static char text[65536];
 	char *save, *line;
 
-	if (read_at(AT_FDCWD, "/proc/self/mountinfo", text, sizeof(text)) < 0)
+	if (cgroup_read(AT_FDCWD, "/proc/self/mountinfo", text, sizeof(text)) < 0)
 		return -ENOENT;
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		char root[LINK_PATH_MAX], point[LINK_PATH_MAX];
@@ -160,11 +131,11 @@ static void kill_all(int dir_fd, int kill_fd)
 {
 	if (kill_fd >= 0 && pwrite(kill_fd, "1", 1, 0) == 1)
 		return;
-	if (write_at(dir_fd, "cgroup.kill", "1") == 0)
+	if (cgroup_write(dir_fd, "cgroup.kill", "1") == 0)
 		return;
-	(void)write_at(dir_fd, "cgroup.freeze", "1");
+	(void)cgroup_write(dir_fd, "cgroup.freeze", "1");
 	each_process(dir_fd, kill_one, NULL);
-	(void)write_at(dir_fd, "cgroup.freeze", "0");
+	(void)cgroup_write(dir_fd, "cgroup.freeze", "0");
 }
 
 /* Removes the cgroup and those the job may have made in it. readdir(3) would allocate. */
@@ -199,6 +170,11 @@ static int lock_leaf(int fd)
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
 	return errno == EWOULDBLOCK ? -EBUSY : -errno;
+}
+
+void tree_cgroup_kill(int dir_fd)
+{
+	kill_all(dir_fd, -1);
 }
 
 int tree_cgroup_empty(int dir_fd)

@@ -79,6 +79,8 @@ bool tree_run_is_empty(struct tree *tree, struct tree_run *run);
 /* Kills strays. To be called after reaping, before asking who is empty. */
 void tree_sweep(struct tree *tree);
 
+/* Once, without waiting. */
+void tree_cgroup_kill(int dir_fd);
 /* Kills what lives in the cgroup and below until nothing does, for at most 5 s: -ETIMEDOUT. */
 int tree_cgroup_empty(int dir_fd);
 

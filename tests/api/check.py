@@ -26,7 +26,7 @@ locale.h wchar.h wctype.h
 PURE = {"limits.h", "stdbool.h", "stddef.h", "stdint.h", "string.h", "inttypes.h"}
 TOPS = ("lib", "daemon") + tuple(
     os.path.join("tools", name) for name in ("oncectl", "common", "etcd-faker", "etcd-reporter"))
-GUARDIAN = r"daemon/(guardian|tree|runs|spawn|deadline|link-io|notify|memory|keeper|pids)[a-z-]*\.[ch]"
+GUARDIAN = r"daemon/(guardian|tree|cgroup|slice|runs|spawn|deadline|link-io|notify|memory|keeper|pids)[a-z-]*\.[ch]"
 
 # First match decides: which files, which libc headers, what else.
 LAYERS = [
@@ -45,6 +45,7 @@ LAYERS = [
     (r"lib/record/.*", LIBC, r"base/|core/|record/|once/|etcd/codec-object\.h"),
     (GUARDIAN, LIBC, r"once/time\.h|daemon/link\.h|daemon/log\.h|" + GUARDIAN),
     (r"daemon/agent\.c", LIBC, r"base/|once/|daemon/|ev\.h"),
+    (r"daemon/unit(-bus|-check|-internal)?\.[ch]", LIBC, r"daemon/(unit|unit-internal|link)\.h|once/time\.h|systemd/sd-(bus|login)\.h"),
     (r"daemon/config-file\.c", LIBC, r"base/|once/|daemon/|ini\.h"),
     (r"daemon/web-internal\.h", LIBC, r"base/|once/|daemon/|microhttpd\.h"),
     (r"daemon/look\.c", LIBC, r"base/|once/|daemon/|elect/keys\.h"),

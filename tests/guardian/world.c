@@ -320,6 +320,8 @@ void launch_argv(struct world *w, uint32_t group, int64_t token, uint64_t run, u
 
 	u.packet = (struct link_launch){
 		.type = LINK_LAUNCH, .group = group, .run = run, .token = token, .flags = flags};
+	if (w->slice)
+		strcpy(u.packet.slice, w->slice);
 	add_string(&u.packet, directory);
 	for (; *argv; argv++, u.packet.argc++)
 		add_string(&u.packet, *argv);

@@ -37,6 +37,7 @@ struct world {
 	bool as_process_one; /* of a PID namespace */
 	bool untidy;	     /* start it with odd signals and descriptors, as some callers do */
 	bool agent_stays;    /* after QUIT, instead of leaving */
+	const char *slice;   /* of the launches from now on; NULL: none */
 	char dir[64];	     /* of the case; removed with it */
 	char instance[32];
 };
