@@ -97,7 +97,7 @@ size_t config_index(const struct config_table *table, size_t offset);
 extern const struct config_type config_type_text, config_type_name, config_type_path,
 	config_type_etcd_key, config_type_user, config_type_bool, config_type_duration,
 	config_type_seconds, config_type_percent, config_type_raw, config_type_count, config_type_id,
-	config_type_bytes, config_type_listen;
+	config_type_bytes, config_type_listen, config_type_unit;
 /* config-words.c */
 extern const struct config_type config_type_profile, config_type_level, config_type_restart,
 	config_type_job_type, config_type_overlap, config_type_missed, config_type_interrupt,

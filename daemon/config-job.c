@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/unit.h"
 #include "daemon/words.h"
 
 void config_job_free(struct config_job *job)
@@ -15,6 +16,7 @@ void config_job_free(struct config_job *job)
 	free(job->description);
 	free(job->group);
 	words_free(job->argv);
+	free(job->unit);
 	free(job->directory);
 	words_free(job->environment);
 	free(job->user.name);
@@ -269,6 +271,41 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+static const struct config_job *with_slice(const struct config *config, size_t n, const char *slice)
+{
+	char other[LINK_SLICE_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		if (!config->jobs[i].unit)
+			continue;
+		unit_slice(config->jobs[i].unit, other);
+		if (strcmp(slice, other) == 0)
+			return &config->jobs[i];
+	}
+	return NULL;
+}
+
+/* A slice is of one job, or one would end the other's unit. */
+static void check_units(struct config_draft *draft, const char *directory)
+{
+	const struct config *config = &draft->config;
+
+	for (size_t i = 0; i < config->n_jobs && draft->n_errors == 0; i++) {
+		char slice[LINK_SLICE_MAX], path[4096];
+		struct config_origin nowhere = {.file = path};
+		const struct config_job *job = &config->jobs[i], *former;
+
+		if (!job->unit)
+			continue;
+		unit_slice(job->unit, slice);
+		former = with_slice(config, i, slice);
+		(void)snprintf(path, sizeof(path), "%s/%s.job", directory, job->name);
+		if (former)
+			config_report(draft, &nowhere, "Unit", "%s is in %s as %s of the job %s is, expected one of its own",
+				job->unit, slice, former->unit, former->name);
+	}
+}
+
 int config_load_jobs(struct config_draft *draft, const char *file)
 {
 	struct config_origin nowhere = {0};
@@ -289,6 +326,8 @@ int config_load_jobs(struct config_draft *draft, const char *file)
 		r = load_all(draft, directory, entries, n);
 		if (r == 0)
 			config_count_groups(draft, directory);
+		if (r == 0)
+			check_units(draft, directory);
 	} else if (errno != ENOMEM) {
 		r = 0; /* no directory, no jobs */
 		if (errno != ENOENT)

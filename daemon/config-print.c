@@ -118,7 +118,7 @@ static void print_program(const char *key, char *const *argv, FILE *out)
 static int print_commands(struct config_job_draft *draft, FILE *out)
 {
 	const struct config_job *job = &draft->job;
-	int r = words_text(&draft->exec, job->argv);
+	int r = words_text(&draft->exec, job->unit ? NULL : job->argv);
 
 	r = r ? r : words_text(&draft->probe, job->probe);
 	r = r ? r : words_text(&draft->runner, job->runner);
@@ -141,7 +141,7 @@ static int print_job(const struct config_job *job, FILE *out)
 		return -ENOMEM;
 	print_steps(job, out);
 	print_environment(job, out);
-	print_program("Exec", job->argv, out);
+	print_program("Exec", job->unit ? NULL : job->argv, out);
 	print_program("Probe", job->probe, out);
 	print_program("Runner", job->runner, out);
 	for (size_t i = 0; i < job->n_steps; i++)

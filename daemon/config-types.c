@@ -11,6 +11,7 @@
 #include "base/escape.h"
 #include "base/number.h"
 #include "daemon/listen.h"
+#include "daemon/unit.h"
 
 const char *config_quote(char out[CONFIG_QUOTE_MAX], const char *text)
 {
@@ -101,6 +102,17 @@ static int parse_id(const struct config_key *key, void *field, const char *text,
 	return config_set_string(field, text);
 }
 const struct config_type config_type_id = {parse_id, print_string, false};
+
+static int parse_unit(const struct config_key *key, void *field, const char *text, char *why)
+{
+	char quote[CONFIG_QUOTE_MAX];
+
+	if (!unit_name_valid(text))
+		return config_refuse(why, "bad unit %s, expected NAME.service of at most %d letters, digits, : _ . \\ - @",
+			config_quote(quote, text), UNIT_NAME_LIMIT);
+	return config_set_string(field, text);
+}
+const struct config_type config_type_unit = {parse_unit, print_string, false};
 
 static int parse_path(const struct config_key *key, void *field, const char *text, char *why)
 {

@@ -71,10 +71,52 @@ static bool is_there(struct config_draft *draft, const struct config_job_draft *
 
 /* ---- each type ------------------------------------------------------------------------------- */
 
+/* What a command of ours has, and a unit says itself. */
+static void refuse_beside_unit(struct config_draft *draft, struct config_job_draft *job)
+{
+	const struct config_job *j = &job->job;
+	const struct {
+		bool said;
+		const struct config_origin *origin;
+		const char *key;
+	} keys[] = {
+		{job->exec && job->exec[0], ORIGIN(job, exec), "Exec"},
+		{j->shell, ORIGIN(job, job.shell), "Shell"},
+		{job->user, ORIGIN(job, user), "User"},
+		{j->directory && strcmp(j->directory, "/") != 0, ORIGIN(job, job.directory), "WorkingDirectory"},
+		{j->n_environment > 0, ORIGIN(job, job.environment), "Environment"},
+		{j->isolate && ORIGIN(job, job.isolate)->set, ORIGIN(job, job.isolate), "Isolate"},
+	};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (keys[i].said)
+			config_report(draft, keys[i].origin, keys[i].key,
+				"is for a command, expected the unit's own settings with Unit=");
+}
+
+/* The command is this program, which has systemd start it. */
+static int complete_unit(struct config_draft *draft, struct config_job_draft *job)
+{
+	struct config_job *j = &job->job;
+
+	refuse_beside_unit(draft, job);
+	j->isolate = false;
+	j->argv = calloc(4, sizeof(*j->argv));
+	j->argc = 3;
+	if (!j->argv || !(j->argv[0] = strdup("/proc/self/exe")) || !(j->argv[1] = strdup("unit")) ||
+		!(j->argv[2] = strdup(j->unit)))
+		return -ENOMEM;
+	return 0;
+}
+
 static int complete_command(struct config_draft *draft, struct config_job_draft *job)
 {
 	const struct config_origin *origin = ORIGIN(job, exec);
 
+	if (job->job.unit)
+		return complete_unit(draft, job);
+	if (ORIGIN(job, job.unit)->bad) /* has had its line */
+		return 0;
 	if (!is_there(draft, job, origin, "Exec", "a command") || !job->exec)
 		return 0;
 	return config_command(

@@ -74,6 +74,7 @@ struct config_job {
 	char *group;	   /* by the name rule; "default" when not said */
 	char **argv;	   /* at least one; ends with NULL. Shell=yes: /bin/sh -c TEXT */
 	size_t argc;
+	char *unit; /* argv has this unit of systemd started; NULL: it is a command of its own */
 	char *directory;    /* absolute; NULL: the daemon's choice ("/"; of onced run: where it was
 			       called) */
 	char **environment; /* NAME=value, each name once; ends with NULL */

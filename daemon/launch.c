@@ -2,6 +2,7 @@
 #include "daemon/launch.h"
 
 #include "base/buf.h"
+#include "daemon/unit.h"
 
 #include <errno.h>
 #include <string.h>
@@ -83,6 +84,18 @@ static void put_user(struct buf *b, uint32_t *count, const struct config_job *jo
 			put_variable(b, count, variables[i][0], variables[i][1]);
 }
 
+static bool is_unit(const struct launch *l)
+{
+	return l->job->unit && l->argv == l->job->argv; /* and no probe */
+}
+
+/* For the program that has the unit started. */
+static void put_unit(struct buf *b, uint32_t *count, const struct launch *l)
+{
+	put_variable(b, count, UNIT_VARIABLE_DIRECTORY, l->config->runtime_dir ? l->config->runtime_dir : "/");
+	put_number(b, count, UNIT_VARIABLE_GRACE, l->job->stop_grace_ns / 1000);
+}
+
 static void put_environment(struct buf *b, uint32_t *count, const struct launch *l)
 {
 	const struct config *c = l->config;
@@ -112,6 +125,8 @@ static void put_environment(struct buf *b, uint32_t *count, const struct launch 
 		put_number(b, count, "ONCED_RESULT_FD", LINK_RESULT_FD);
 	for (size_t i = 0; i < l->n_variables; i++)
 		put_variable(b, count, l->variables[i][0], l->variables[i][1]);
+	if (is_unit(l))
+		put_unit(b, count, l);
 }
 
 static void set_user(struct link_launch *packet, const struct config_user *user)
@@ -143,6 +158,8 @@ int launch_send(struct uplink *uplink, const struct launch *l)
 	if (!l->job->directory && l->config->run && !getcwd(directory, sizeof(directory)))
 		return -errno;
 	set_user(&packet, &l->job->user);
+	if (is_unit(l))
+		unit_slice(l->job->unit, packet.slice);
 	buf_init(&b, STRINGS_MAX + sizeof(packet));
 	(void)buf_append(&b, &packet, sizeof(packet));
 	put_string(&b, l->job->directory ? l->job->directory : directory);
@@ -165,6 +182,15 @@ int launch_send(struct uplink *uplink, const struct launch *l)
 int launch_code(int status)
 {
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+const char *launch_refused_text(int error, const char *what)
+{
+	if (strcmp(what, "slice") == 0 && error == -EBUSY)
+		return "something is in it that this daemon has not started";
+	if (strcmp(what, "slice") == 0 && (error == -EOPNOTSUPP || error == -EACCES || error == -EPERM || error == -EROFS))
+		return "this daemon is no unit of systemd, or may not make cgroups";
+	return strerror(-error);
 }
 
 int launch_refused_code(int error)

@@ -41,7 +41,9 @@ int launch_send(struct uplink *uplink, const struct launch *launch);
 
 /* Exit code as a shell gives it, of a status as of waitpid(2). */
 int launch_code(int status);
-/* Of a command that the guardian refused with this error. */
+/* Of a command that the guardian refused with this error, at this step. */
+const char *launch_refused_text(int error, const char *what);
+/* Its exit code. */
 int launch_refused_code(int error);
 
 #endif

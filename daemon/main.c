@@ -1,11 +1,14 @@
-/* onced: arguments in, exit code out. What it does is in guardian.h and agent.h. */
+/* onced: arguments in, exit code out. What it does is in guardian.h and agent.h; "unit" is how jobs with Unit=
+ * call it (unit.h). */
 #include "daemon/agent.h"
 #include "daemon/config.h"
 #include "daemon/guardian.h"
 #include "daemon/log.h"
 #include "daemon/options.h"
+#include "daemon/unit.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static int check(const struct options *options)
 {
@@ -25,8 +28,11 @@ static int check(const struct options *options)
 int main(int argc, char **argv)
 {
 	struct options options;
-	int code = options_parse(argc, argv, &options);
+	int code;
 
+	if (argc > 1 && strcmp(argv[1], "unit") == 0)
+		return unit_main(argc - 1, argv + 1);
+	code = options_parse(argc, argv, &options);
 	if (code != 0 || options.done)
 		return code;
 	if (options.dump_keys) {

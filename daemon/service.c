@@ -170,7 +170,8 @@ void service_refused(struct service *s, const struct link_refused *refused)
 	}
 	if (refused->error != -ESTALE)
 		log_err("launch-failed", "%s: cannot be started: %s %s: %s", s->job->name, refused->what,
-			s->job->argv[0], strerror(-refused->error));
+			s->job->unit ? s->job->unit : s->job->argv[0],
+			launch_refused_text(refused->error, refused->what));
 	s->code = code;
 	settle(s, code);
 }

@@ -322,7 +322,8 @@ static void on_process(void *userdata, struct process *process)
 	} else if (!retry(w, result)) {
 		if (!result->started)
 			(void)snprintf(w->run.detail, sizeof(w->run.detail), "%s %s: %s",
-				result->what, w->launch.argv[0], strerror(-result->error));
+				result->what, w->job->unit ? w->job->unit : w->launch.argv[0],
+				launch_refused_text(result->error, result->what));
 		set_end(w, w->timed_out ? ONCE_RUN_TIMEOUT : ONCE_RUN_FAILED,
 			w->timed_out	  ? "time"
 			: result->started ? ""

@@ -216,6 +216,18 @@ static const struct refusal {
 	{ETCD, CRON "Schedule=@hourly\nProbe=/bin/true\n", ":5: Probe: is never asked, expected"},
 	{ETCD, CRON "Schedule=@hourly\nProbeTimeout=3s\n",
 		":5: ProbeTimeout: has nothing to time, expected Probe= too"},
+	{ETCD, "[Job]\nUnit=a.socket\n", ":2: Unit: bad unit \"a.socket\", expected NAME.service of at most 100 letters"},
+	{ETCD, "[Job]\nUnit=.service\n", ":2: Unit: bad unit"},
+	{ETCD, "[Job]\nUnit=a@.service\n", ":2: Unit: bad unit"},
+	{ETCD, "[Job]\nUnit=../a.service\n", ":2: Unit: bad unit"},
+	{ETCD, JOB "Unit=a.service\n", ":2: Exec: is for a command, expected the unit's own settings with Unit="},
+	{ETCD, "[Job]\nUnit=a.service\nUser=root\n", ":3: User: is for a command"},
+	{ETCD, "[Job]\nUnit=a.service\nShell=yes\n", ":3: Shell: is for a command"},
+	{ETCD, "[Job]\nUnit=a.service\nWorkingDirectory=/tmp\n", ":3: WorkingDirectory: is for a command"},
+	{ETCD, "[Job]\nUnit=a.service\nEnvironment=A=1\n", ":3: Environment: is for a command"},
+	{ETCD, "[Job]\nUnit=a.service\nIsolate=yes\n", ":3: Isolate: is for a command"},
+	{ETCD, "[Job]\nType=steps\nUnit=a.service\nStep=a: b\n",
+		":3: Unit: Type=steps has no such key, expected it with Type=service, cron, once only"},
 	{ETCD, CRON "Schedule=@hourly\nRetries=-1\n",
 		":5: Retries: bad number \"-1\", expected one from 0 to 1000"},
 	{ETCD, CRON "Schedule=@hourly\nRetryOn=1 256\n",
@@ -420,6 +432,9 @@ static const struct acceptance {
 	{ETCD, CRON "Schedule=@hourly\n", "\nSchedule=@hourly\nTimeZone=UTC\nJitter=0s\nOverlap=skip\n"
 					   "Missed=latest\nStartingDeadline=0s\n"},
 	{ETCD, CRON "Schedule=@hourly\n", "\nOnInterrupt=skip\nProbe=\n"},
+	{ETCD "[Daemon]\nIsolate=yes\n", "[Job]\nUnit=a@b.service\n", "\nExec=\nUnit=a@b.service\n"},
+	{ETCD "[Daemon]\nIsolate=yes\n", "[Job]\nUnit=a.service\nWorkingDirectory=/\nShell=no\nIsolate=no\n", "\nIsolate=no\n"},
+	{ETCD, "[Job]\nType=once\nUnit=a.service\nExec=\n", "\nId=j\n"},
 	{ETCD, CRON "Schedule=@hourly\nRetryOn=3 timeout 1\n", "\nRetryOn=timeout 1 3\n"},
 	{ETCD, CRON "Schedule=@hourly\n", "\nRetryOn=\n"},
 	{ETCD, CRON "Schedule=@hourly\nOutputTail=1K\n", "\nOutputTail=1024\n"},
@@ -634,7 +649,7 @@ static void test_shipped_files_hold_every_default(void **state)
 /* Each type has its example, and together they show every key that a type has. */
 static void test_shipped_jobs_are_good(void **state)
 {
-	static const char *const names[] = {"service", "cron", "once", "steps", "migrate", "migrate-postgresql",
+	static const char *const names[] = {"service", "unit", "cron", "once", "steps", "migrate", "migrate-postgresql",
 		"logrotate"};
 	bool shown[CONFIG_KEYS_MAX] = {false};
 	char text[8192], path[512], key[64];

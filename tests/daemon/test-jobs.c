@@ -295,6 +295,25 @@ static void launch_holds_what_the_job_says(void **state)
 	assert_string_equal(launch_variable("ETCD_LOCK_REV"), "7");
 	/* virtual time begins at 1 s; the profile fast has V = 1.5 s */
 	assert_string_equal(launch_variable("ONCED_DEADLINE"), "2500000000");
+	assert_string_equal(packet.launch.slice, "");
+	assert_null(launch_variable("ONCED_UNIT_DIRECTORY"));
+	teardown(&r);
+}
+
+static void a_unit_is_launched_with_its_slice(void **state)
+{
+	struct rig r;
+	struct config_job *job = setup_one(&r);
+
+	job->unit = strdup("my-work@1.service");
+	r.config.runtime_dir = strdup("/run/here");
+	begin(&r);
+	lead(&r, 7);
+	(void)expect_launch(&r);
+	assert_string_equal(packet.launch.slice, "onced-my_work_1.slice");
+	assert_string_equal(launch_variable("ONCED_UNIT_DIRECTORY"), "/run/here");
+	assert_string_equal(launch_variable("ONCED_UNIT_GRACE_USEC"), "300000");
+	assert_string_equal(launch_variable("ONCED_TOKEN"), "7");
 	teardown(&r);
 }
 
@@ -946,6 +965,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(launch_holds_what_the_job_says),
+		cmocka_unit_test(a_unit_is_launched_with_its_slice),
 		cmocka_unit_test(a_job_may_have_its_own_path),
 		cmocka_unit_test(run_hands_on_the_environment),
 		cmocka_unit_test(too_long_is_not_sent),

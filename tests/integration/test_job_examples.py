@@ -1,5 +1,6 @@
 """Every shipped job runs, with nothing changed but what belongs to the machine. Those of logrotate and
-PostgreSQL run in test_flows.py, while their leaders die."""
+PostgreSQL run in test_flows.py, while their leaders die, that of a unit under systemd, in
+tests/systemd/test_unit_jobs.py."""
 import os
 import pwd
 import shutil
@@ -15,7 +16,7 @@ from jobnode import EXAMPLES
 
 on_etcd = pytest.mark.parametrize("cluster", [("3.4", 1, True)], indirect=True, ids=describe)
 HERE = {"service", "cron", "once", "steps", "migrate"}
-ELSEWHERE = {"logrotate", "migrate-postgresql"}
+ELSEWHERE = {"logrotate", "migrate-postgresql", "unit"}
 
 
 def states(records):
