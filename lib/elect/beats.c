@@ -298,6 +298,8 @@ static void ask_others(struct shard *s)
 			e->core.request.op != 0)
 			continue;
 		elector_step(e, &event);
+		if (s->node->gone)
+			return; /* by a callback; what is here is freed later */
 	}
 }
 
@@ -337,6 +339,8 @@ void shards_turn(struct once_node *n)
 		if (list_empty(&s->waiting))
 			continue;
 		ask_others(s);
+		if (n->gone)
+			return;
 		send_kind(s, false);
 		if (!list_empty(&s->waiting))
 			send_kind(s, true);

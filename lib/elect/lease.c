@@ -1,6 +1,7 @@
 /* The node's one lease. A core that asks for a lease is given the one there is; who asks for a keep-alive
- * joins the one on its way, or hears of one that is young enough. An elector that asks for a grant and was
- * given this lease before knows it to be gone: then there is a new one for all.
+ * joins the one on its way, or hears of one that is young enough. An elector that asks for a grant although it was
+ * given this lease before may only have been held up: as long as the node knows it to live, there is no other, since
+ * the keys of the other groups hang on it.
  *
  * What a lone elector asks for is always sent. */
 #include "elect/elector.h"
@@ -93,7 +94,7 @@ static int grant(struct once_elector *e, uint32_t op)
 	struct once_call_options options = options_of(n);
 	int r = 0;
 
-	if (n->lease.id != 0 && n->lease.id != e->given && younger(n, n->lease.ttl)) {
+	if (n->lease.id != 0 && (n->shared || n->lease.id != e->given) && younger(n, n->lease.ttl)) {
 		e->given = n->lease.id;
 		owe(e, op, n->lease.id, n->lease.ttl);
 		return 0;
@@ -147,6 +148,20 @@ static bool others_recover(const struct once_elector *e)
 	return false;
 }
 
+/* The key of another group hangs on it, or is about to. */
+static bool others_use(const struct once_elector *e, int64_t lease)
+{
+	struct list *i;
+
+	list_foreach (i, &e->node->electors) {
+		const struct once_elector *other = list_entry(i, struct once_elector, in_node);
+		if (other != e && !other->gone && other->started &&
+			other->core.role != ELECTION_OVER && other->core.lease.id == lease)
+			return true;
+	}
+	return false;
+}
+
 /* 1: it is not about the node's lease. */
 int lease_perform(struct once_elector *e, const struct election_action *a)
 {
@@ -162,8 +177,9 @@ int lease_perform(struct once_elector *e, const struct election_action *a)
 		owe(e, a->op, a->lease, 0);
 		return 0;
 	}
-	if (a->kind == ELECTION_REVOKE && a->lease == n->lease.id && !node_alone(e)) {
-		owe(e, a->op, 0, 0); /* the others' keys hang on it; the last one revokes */
+	if (a->kind == ELECTION_REVOKE && a->op == e->core.request.op &&
+		((a->lease == n->lease.id && !node_alone(e)) || others_use(e, a->lease))) {
+		owe(e, a->op, 0, 0); /* the last one revokes */
 		return 0;
 	}
 	if (a->kind == ELECTION_REVOKE && a->op != e->core.request.op) {

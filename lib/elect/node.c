@@ -21,6 +21,8 @@ static const int64_t SAY_AGAIN = 60 * ONCE_NSEC_PER_SEC;
 
 static void node_destroy(struct once_node *n)
 {
+	spread_fini(n); /* what somebody up the stack may be going through */
+	shards_free(n);
 	free(n->name);
 	free(n->address);
 	free(n->prefix);
@@ -200,6 +202,11 @@ void node_test(struct once_node *n)
 
 /* ---- requests that wait for their turn ---- */
 
+static unsigned calls_max(const struct once_elector *e, enum election_action_kind kind)
+{
+	return kind == ELECTION_RELEASE && e->core.stop ? NODE_ENDING_MAX : e->node->calls_max;
+}
+
 /* True: so many are on their way that this one waits, and is performed when one of them has ended. */
 bool node_call_waits(struct once_elector *e, const struct election_action *a)
 {
@@ -207,7 +214,7 @@ bool node_call_waits(struct once_elector *e, const struct election_action *a)
 
 	if (!n->shared)
 		return false;
-	if (n->n_calls < n->calls_max) {
+	if (n->n_calls < calls_max(e, a->kind)) {
 		n->n_calls++;
 		return false;
 	}
@@ -220,7 +227,7 @@ bool node_call_waits(struct once_elector *e, const struct election_action *a)
 
 static void calls_turn(struct once_node *n)
 {
-	while (n->n_calls < n->calls_max) {
+	for (;;) {
 		struct list *from =
 			list_empty(&n->waiting_releases) ? &n->waiting : &n->waiting_releases;
 		struct once_elector *e;
@@ -228,6 +235,8 @@ static void calls_turn(struct once_node *n)
 		if (list_empty(from))
 			return;
 		e = list_first(from, struct once_elector, in_waiting);
+		if (n->n_calls >= calls_max(e, e->waiting.kind))
+			return;
 		list_remove(&e->in_waiting);
 		if (e->waiting.op == e->core.request.op) /* else it was given up */
 			elector_do(e, &e->waiting);
@@ -427,8 +436,8 @@ struct once_node *once_node_free(struct once_node *n)
 	if (n->timer && n->test_timer && n->list.timer && n->register_timer)
 		node_quiet(n);
 	register_fini(n);
-	spread_fini(n);
-	shards_free(n);
+	shards_cancel(n);
+	spread_stop(n);
 	if (n->timer)
 		ops->timer_free(n->timer);
 	if (n->test_timer)

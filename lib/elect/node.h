@@ -18,6 +18,7 @@
 
 enum {
 	NODE_CALLS_MAX = 6,  /* acquires, seizures and releases on their way at once */
+	NODE_ENDING_MAX = 64, /* and releases of electors that end, which have 2 R for it */
 	SHARD_GROUPS = 60,   /* two compares each in one txn of at most 128 */
 };
 
@@ -151,6 +152,7 @@ void register_check(struct once_elector *e);
 
 /* spread.c */
 int spread_init(struct once_node *n);
+void spread_stop(struct once_node *n);
 void spread_fini(struct once_node *n);
 void spread_listed(struct once_node *n, const struct once_op_result *names);
 void spread_seen(struct once_node *n, const struct once_event *event);

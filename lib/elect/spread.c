@@ -204,6 +204,8 @@ static void deal(struct once_node *n, const struct peer *leader, unsigned share)
 		if (heir)
 			heir->given++;
 		tell(e, heir);
+		if (n->gone)
+			return; /* by a callback; what is here is freed later */
 	}
 }
 
@@ -215,11 +217,11 @@ static void plan(struct once_node *n)
 	struct list *i, *k;
 
 	deal(n, NULL, share_of(groups, nodes));
-	list_foreach (i, &n->peers) {
+	for (i = n->peers.next; i != &n->peers && !n->gone; i = i->next) {
 		struct peer *p = list_entry(i, struct peer, in_node);
 		p->led += p->given;
 	}
-	list_foreach (i, &n->peers) {
+	for (i = n->peers.next; i != &n->peers && !n->gone; i = i->next) {
 		list_foreach (k, &n->peers)
 			list_entry(k, struct peer, in_node)->given = 0;
 		deal(n, list_entry(i, struct peer, in_node), share_of(groups, nodes - 1));
@@ -348,11 +350,15 @@ int spread_init(struct once_node *n)
 	return n->settle_timer ? 0 : -ENOMEM;
 }
 
-void spread_fini(struct once_node *n)
+void spread_stop(struct once_node *n)
 {
 	if (n->settle_timer)
 		n->loop->ops->timer_free(n->settle_timer);
 	n->settle_timer = NULL;
+}
+
+void spread_fini(struct once_node *n)
+{
 	while (!list_empty(&n->peers))
 		leave(list_first(&n->peers, struct peer, in_node));
 }

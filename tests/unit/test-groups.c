@@ -1,5 +1,6 @@
 /* Many groups on each of a few nodes, on a little etcd in virtual time: whose work lives when. */
 #include "tests/unit/unit.h"
+#include "elect/elector.h"
 #include "tests/fake/crowd.h"
 
 #include <once/elect.h>
@@ -26,6 +27,7 @@ struct seat {
 
 struct world {
 	bool free_node; /* the next proof's callback does it */
+	bool free_at_stop; /* the next stop's */
 	bool recover;	/* nodes start with what was saved, and their work is dead */
 	struct crowd crowd;
 	struct once_node *node[NODES];
@@ -75,6 +77,11 @@ static void on_stop(
 	struct seat *s = userdata;
 
 	s->stopped = reason;
+	if (s->world->free_at_stop) {
+		s->world->free_at_stop = false;
+		node_kill(s->world, s->node);
+		return;
+	}
 	if (s->stuck)
 		return;
 	s->alive = false;
@@ -437,7 +444,6 @@ static void a_restart_ends_every_old_term_cleanly(void **state)
 	free(w);
 }
 
-/* While the electors of a beat are being told of it. */
 /* The store goes on as it is: what the node does is to forget it and ask for nothing. */
 static void who_is_suspended_is_silent_and_begins_anew(void **state)
 {
@@ -480,6 +486,99 @@ static void who_is_suspended_is_silent_and_begins_anew(void **state)
 	free(w);
 }
 
+/* One that was held up for longer than the lease's TTL thinks it gone; the node has kept it alive. */
+static void a_lease_that_lives_is_nobodys_to_end(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	int64_t lease;
+
+	world_init(w, 1, 6, 13, 0);
+	run(w, 8 * SEC);
+	assert_int_equal(owned(w), 6);
+	lease = fake_etcd_get(w->crowd.etcd, "/leader/g1")->lease;
+	w->seat[0][2].stuck = true;
+	assert_int_equal(once_elector_resign(w->seat[0][2].elector, NULL), 0);
+	run(w, 30 * SEC);
+	w->seat[0][2].stuck = w->seat[0][2].alive = false;
+	once_elector_stopped(w->seat[0][2].elector);
+	run(w, 20 * SEC);
+	assert_int_equal(owned(w), 6);
+	assert_int_equal(fake_etcd_get(w->crowd.etcd, "/leader/g2")->lease, lease);
+	once_elector_stop(w->seat[0][1].elector);
+	run(w, 20 * SEC);
+	assert_int_equal(owned(w), 5);
+	for (unsigned g = 0; g < 6; g++)
+		assert_int_equal(w->seat[0][g].leads, g == 2 ? 2 : 1);
+	world_fini(w);
+	free(w);
+}
+
+/* Each is given away with the word that its work is dead, however many they are. */
+static void all_of_many_end_cleanly(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	int64_t token[GROUPS_MAX];
+
+	world_init(w, 1, GROUPS_MAX, 14, 0);
+	run(w, 10 * SEC);
+	assert_int_equal(owned(w), GROUPS_MAX);
+	for (unsigned g = 0; g < GROUPS_MAX; g++) {
+		token[g] = w->seat[0][g].token;
+		once_elector_stop(w->seat[0][g].elector);
+	}
+	for (int i = 0; i < 50; i++) { /* an etcd that takes 150 ms for everything */
+		fake_loop_run(&w->crowd.loop, 150 * MS);
+		while (fake_etcd_serve(w->crowd.etcd, w->crowd.member[0].transport, FATE_ANSWERED))
+			;
+	}
+	run(w, SEC);
+	for (unsigned g = 0; g < GROUPS_MAX; g++) {
+		char key[48], *value;
+
+		assert_null(w->seat[0][g].elector);
+		(void)snprintf(key, sizeof(key), g ? "/onced/g/g%u/clean" : "/onced/g/default/clean", g);
+		value = fake_etcd_value(w->crowd.etcd, key);
+		assert_non_null(value);
+		assert_int_equal(strtoll(value, NULL, 10), token[g]);
+		free(value);
+	}
+	world_fini(w);
+	free(w);
+}
+
+/* After a pause of the process the deadline is found in whatever turn comes first. */
+static void a_stop_in_any_turn_may_free_the_node(void **state)
+{
+	for (int spread = 0; spread < 2; spread++) {
+		struct world *w = calloc(1, sizeof(*w));
+		struct election_action beat = {.kind = ELECTION_BEAT};
+		struct once_node *n;
+
+		world_init(w, 1, 6, 15, 0);
+		run(w, 8 * SEC);
+		assert_int_equal(owned(w), 6);
+		n = w->node[0];
+		if (spread)
+			n->plan_due = true;
+		else
+			(void)shard_beat(w->seat[0][1].elector, &beat);
+		for (unsigned g = 0; g < 6; g++) /* so that there is something to tell */
+			w->seat[0][g].elector->core.config.stand_back++;
+		w->crowd.loop.now_ns += 20 * SEC;
+		w->free_at_stop = true;
+		node_enter(n);
+		if (spread)
+			spread_turn(n);
+		else
+			shards_turn(n);
+		node_leave(n);
+		assert_null(w->node[0]);
+		world_fini(w);
+		free(w);
+	}
+}
+
+/* While the electors of a beat are being told of it. */
 static void a_callback_may_free_the_node(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
@@ -621,6 +720,9 @@ int main(void)
 		cmocka_unit_test(one_group_ends_and_the_others_go_on),
 		cmocka_unit_test(a_restart_ends_every_old_term_cleanly),
 		cmocka_unit_test(who_is_suspended_is_silent_and_begins_anew),
+		cmocka_unit_test(a_lease_that_lives_is_nobodys_to_end),
+		cmocka_unit_test(all_of_many_end_cleanly),
+		cmocka_unit_test(a_stop_in_any_turn_may_free_the_node),
 		cmocka_unit_test(a_callback_may_free_the_node),
 		cmocka_unit_test(no_two_works_of_a_group_live_at_once),
 		cmocka_unit_test(wrong_ones_are_refused),

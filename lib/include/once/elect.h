@@ -129,7 +129,7 @@ int once_elector_new_on(struct once_elector **ret, struct once_node *node,
 	const struct once_elector_config *config, const struct once_elector_callbacks *callbacks,
 	void *userdata, char *message, size_t size);
 
-/* Frees its electors, too, as once_elector_free() does. Legal in their callbacks. Returns NULL; NULL is fine.
+/* Frees its electors, too, as once_elector_free() does. Legal in their callbacks but on_log(). Returns NULL; NULL is fine.
  * Since 0.1. */
 struct once_node *once_node_free(struct once_node *node);
 
