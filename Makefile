@@ -31,7 +31,7 @@ PICTURES ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := build
-.PHONY: build help deps test figures page-test demo bench torture soak swarm mutants model abi deb deb-test install up down fuzz asan clean
+.PHONY: build help deps test static sbom figures page-test demo bench torture soak swarm mutants model abi deb deb-test install up down fuzz asan clean
 
 build: $(BUILD)/build.ninja  ## compile everything into build/
 	@ninja --quiet -C $(BUILD) -j $(JOBS)
@@ -48,6 +48,16 @@ deps:  ## install the Debian packages that are missing (root or sudo)
 test:  ## everything: unit, simulator, sanitizers, clang, real etcd; last line is the count
 	@tools/deps.sh build test
 	@$(PYTHON) tests/run.py --build $(BUILD) --jobs $(JOBS)
+
+static: build  ## cppcheck, clang-tidy and gcc -fanalyzer over everything that is installed; some minutes
+	@tools/deps.sh build test
+	@$(PYTHON) tests/static.py $(BUILD) --jobs $(JOBS)
+
+sbom: build  ## what the programs are made of, as SPDX 2.3, into build/onced.spdx.json
+	@tools/sbom.py $$($(MESON) introspect --projectinfo $(BUILD) | $(PYTHON) -c 'import json, sys; print(json.load(sys.stdin)["version"])') \
+		$(BUILD)/daemon/onced $(BUILD)/tools/oncectl/oncectl $(BUILD)/tools/etcd-faker/etcd-faker \
+		$(BUILD)/tools/etcd-reporter/etcd-reporter $(BUILD)/lib/libonce.so.1.0.0 >$(BUILD)/onced.spdx.json
+	@echo $(BUILD)/onced.spdx.json
 
 figures:  ## the long proofs with their figures: 20 cron jobs under faults, 100,000 ids; four minutes
 	@tools/deps.sh build test

@@ -22,7 +22,7 @@ import xml.etree.ElementTree as ElementTree
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BEFORE = ("scripts", "build")
-BESIDE = ("virtual", "warnings", "asan-virtual")  # no clock is looked at in them
+BESIDE = ("static", "virtual", "warnings", "asan-virtual")  # no clock is looked at in them
 STAGES = ("meson", "integration", "systemd")
 AFTER = ("asan", "torture")
 VIRTUAL = ("sim", "mutants", "fuzz", "model", "schedule")
@@ -159,6 +159,12 @@ class Runner:
         ok = self.setup(self.options.build)
         self.counts.add("build", ok, not ok)
         return ok
+
+    def stage_static(self):
+        """The quick part of `make static`."""
+        failed = run([sys.executable, "tests/static.py", self.options.build, "--jobs", str(self.options.jobs),
+                      "--only", "cppcheck"], 600) != 0
+        self.counts.add("static", not failed, failed, note="cppcheck" if failed else None)
 
     def stage_meson(self):
         self.meson_test(self.options.build, "", False)

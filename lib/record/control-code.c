@@ -31,7 +31,7 @@ static int end(struct object *object)
 {
 	int r = object_error(object);
 
-	object = object_free(object);
+	(void)object_free(object);
 	return r;
 }
 

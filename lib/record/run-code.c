@@ -195,10 +195,11 @@ static struct once_bytes put(char *at, struct once_bytes bytes)
 static struct once_run *whole(const struct once_run *run)
 {
 	struct once_run *copy = malloc(sizeof(*copy) + run->tail.size + run->result.size + 2);
-	char *at = (char *)(copy + 1);
+	char *at;
 
 	if (!copy)
 		return NULL;
+	at = (char *)(copy + 1);
 	*copy = *run;
 	copy->tail = put(at, run->tail);
 	copy->result = put(at + run->tail.size + 1, run->result);

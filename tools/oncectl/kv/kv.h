@@ -56,6 +56,9 @@ const struct once_response *kv_ask(struct ctl *ctl, const struct kv_request *req
 /* Whether the server is etcd 3.4, whose etcdctl prints some things differently. */
 bool kv_is_34(struct ctl *ctl);
 
+/* txn.c: the three parts, from there; an exit code after a line. Everything read lives in the arena. */
+int kv_read_txn(struct ctl *ctl, FILE *from, struct once_txn *txn);
+
 /* ---- words.c --------------------------------------------------------------------------------- */
 
 /* A number as Go reads it: sign, digits of the base, nothing else. NULL, or why it is none, as Go

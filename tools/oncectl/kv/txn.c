@@ -19,6 +19,7 @@ enum { OPS_MAX = 1024 }; /* etcd's own limit is 128 unless it was raised */
 
 struct reader {
 	struct ctl *ctl;
+	FILE *from;
 	char *line; /* owned */
 	size_t cap;
 };
@@ -26,7 +27,7 @@ struct reader {
 /* The next line without blanks around it; empty: the end of the part. NULL: the end of input. */
 static char *next_line(struct reader *in)
 {
-	ssize_t n = getline(&in->line, &in->cap, stdin);
+	ssize_t n = getline(&in->line, &in->cap, in->from);
 	char *at = in->line;
 
 	if (n <= 0 || in->line[n - 1] != '\n')
@@ -112,8 +113,9 @@ static int read_op(struct ctl *ctl, const char *line, struct once_op *ret)
 	} known[] = {{&ctl_command_get, kv_get_op}, {&ctl_command_put, kv_put_op},
 		{&ctl_command_del, kv_del_op}};
 	struct ctl sub = *ctl;
+	const char *why;
 	char **words;
-	int n, code = CTL_BAD_INPUT;
+	int n, code;
 
 	if (kv_split(ctl, line, &words, &n) < 0)
 		return kv_error(CTL_BAD_INPUT, "invalid txn request: %s", line);
@@ -122,8 +124,10 @@ static int read_op(struct ctl *ctl, const char *line, struct once_op *ret)
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strcmp(words[0], known[i].command->name) != 0)
 			continue;
-		sub.arena = ctl->arena;
-		if (kv_take_line(&sub, known[i].command, words + 1, n - 1))
+		sub.arena = ctl->arena; /* it may grow here and there */
+		why = kv_take_line(&sub, known[i].command, words + 1, n - 1);
+		ctl->arena = sub.arena;
+		if (why)
 			break;
 		/* what is left of standard input are further lines, not the value */
 		if (sub.command == &ctl_command_put && sub.n_words == 1 &&
@@ -189,9 +193,9 @@ static int read_ops(struct reader *in, const struct once_op **ret, size_t *ret_n
 	return code;
 }
 
-static int read_txn(struct ctl *ctl, struct once_txn *txn)
+int kv_read_txn(struct ctl *ctl, FILE *from, struct once_txn *txn)
 {
-	struct reader in = {.ctl = ctl};
+	struct reader in = {.ctl = ctl, .from = from};
 	int code;
 
 	prompt(ctl, "compares:");
@@ -217,7 +221,7 @@ static int run(struct ctl *ctl)
 
 	if (ctl->n_words != 0)
 		return kv_error(CTL_BAD_ARGS, "txn command does not accept argument");
-	code = read_txn(ctl, &txn);
+	code = kv_read_txn(ctl, stdin, &txn);
 	if (code != CTL_OK)
 		return code;
 	ctl->began = ctl->loop->ops->now(ctl->loop); /* typing took its time */
