@@ -48,17 +48,17 @@ def around(points, part):
 
 
 def judge(points, limit):
-    """{slope, problem}; problem is None for a series that is flat."""
+    """{slope, z, problem}; problem is None for a series that is flat."""
     half = second_half(points) if points else []
     if len(half) < SAMPLES:
-        return {"slope": None, "problem": "%d samples in the second half, wanted %d" % (len(half), SAMPLES)}
+        return {"slope": None, "z": None, "problem": "%d samples in the second half, wanted %d" % (len(half), SAMPLES)}
     slope, z, problem = slope_per_hour(half), rising(half), None
     if limit == NO_MORE:
         first, second = (max(v for _, v in part) for part in (points[:-len(half)], half))
         problem = "%g, at first %g at most" % (second, first) if second > first else None
     elif limit != SHOWN and slope > limit and z > CHANCE:
         problem = "%+.1f an hour, at most %g (z %.1f)" % (slope, limit, z)
-    return {"slope": slope, "problem": problem}
+    return {"slope": slope, "z": z, "problem": problem}
 
 
 def series(samples, role, figure):
@@ -79,13 +79,14 @@ def rows(samples):
 
 
 def table(found):
-    lines = ["| process | lives seen | figure | start | middle | end | most | slope an hour | limit | |",
-             "|---|---|---|---|---|---|---|---|---|---|"]
+    lines = ["| process | lives seen | figure | start | middle | end | most | slope an hour | limit | z | |",
+             "|---|---|---|---|---|---|---|---|---|---|---|"]
     for row in found:
         slope = "-" if row["slope"] is None else "%+.1f" % row["slope"]
-        lines.append("| %s | %d | %s | %.0f | %.0f | %.0f | %.0f | %s | %s | %s |" % (
+        z = "-" if row["z"] is None else "%.1f" % row["z"]
+        lines.append("| %s | %d | %s | %.0f | %.0f | %.0f | %.0f | %s | %s | %s | %s |" % (
             row["role"], row["lives"], row["figure"], row["start"], row["middle"], row["end"], row["most"], slope,
-            row["limit"], "NOT FLAT" if row["problem"] else "" if row["limit"] == SHOWN else "flat"))
+            row["limit"], z, "NOT FLAT" if row["problem"] else "" if row["limit"] == SHOWN else "flat"))
     return "\n".join(lines)
 
 
