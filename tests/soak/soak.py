@@ -275,13 +275,14 @@ def machine():
 
 PAGE = """# An hour with a thousand groups
 
-Written by `make soak MINUTES=%(minutes)g`, %(date)s, %(machine)s; %(version)s; other tests ran beside it.
+Written by `make soak MINUTES=%(minutes)g`, %(date)s, %(machine)s; %(version)s.
+What else ran there: %(beside)s.
 What the run does and what is called flat: `tests/soak/soak.py` and `tests/soak/judge.py`. In short: three members of etcd with TLS, three daemons,
 %(groups)d groups with a job each, and every 15 s leaders change: by switchover, by `kill -9` of the agent of
 node b, by a restart of node c. The processes of node a, and guardian and keeper of b, live the whole time; of
 the others each life is short, and what is shown is the row of them. A leak is a slope of the second half above
 its limit that also rises more than chance would let it, z above 5: what a node needs comes and goes with the
-groups it leads. Failed requests are switchovers of groups that had moved meanwhile.
+groups it leads. Failed requests are switchovers that oncectl did not get; why is not kept.
 
 %(counts)s.
 %(verdict)s
@@ -290,13 +291,13 @@ groups it leads. Failed requests are switchovers of groups that had moved meanwh
 """
 
 
-def show(result):
+def show(result, beside):
     found = judge.rows(result["samples"])
     problems = result["problems"] + judge.problems(found)
     counts = ", ".join("%s: %s" % (what, format(n, ",")) for what, n in result["counts"].items())
     verdict = "\n".join("NOT GOOD: " + p for p in problems) or (
         "No two jobs of a group lived at once, no instant ran twice, everything is flat.")
-    return PAGE % dict(result, counts=counts, verdict=verdict, table=judge.table(found)), problems
+    return PAGE % dict(result, beside=beside, counts=counts, verdict=verdict, table=judge.table(found)), problems
 
 
 def main():
@@ -307,6 +308,7 @@ def main():
     parser.add_argument("--out", help="keeps what was sampled and the daemons' logs")
     parser.add_argument("--judge", metavar="DIRECTORY", help="of an earlier run; nothing is run")
     parser.add_argument("--write", metavar="FILE", help="the page with the figures")
+    parser.add_argument("--beside", default="nothing that this knows of", help="what else ran on the machine")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *unused: sys.exit(2))
     out = options.judge or options.out or tempfile.mkdtemp(prefix="onced-soak-out-")
@@ -317,7 +319,7 @@ def main():
         with open(kept, "w", encoding="ascii") as file:
             json.dump(result, file)
     with open(kept, encoding="ascii") as file:
-        page, problems = show(json.load(file))
+        page, problems = show(json.load(file), options.beside)
     if options.write:
         with open(options.write, "w", encoding="utf-8") as file:
             file.write(page)
