@@ -16,6 +16,8 @@
 #include <sys/random.h>
 
 static const int64_t SAY_AGAIN = 60 * ONCE_NSEC_PER_SEC;
+/* Nothing must have been refused for so long before it is said that etcd answers again. */
+static const int64_t BELIEVE_AFTER = 10 * ONCE_NSEC_PER_SEC;
 
 /* ---- who is there ---- */
 
@@ -140,14 +142,19 @@ void node_answered(struct once_node *n, const struct once_response *response)
 	if (!e)
 		return;
 	if (response->outcome == ONCE_APPLIED) {
+		/* What is refused is not always all: a right may be missing for one key, and etcd 3.4 asks
+		 * nobody who keeps a lease alive. */
+		if (n->needs_somebody && once_elapsed_max(n->failed_at, now) < BELIEVE_AFTER)
+			return;
 		if (n->unreachable)
 			elector_say(e, ONCE_LOG_INFO, "etcd-answers", "etcd answers again: %s",
 				response->endpoint ? response->endpoint : "");
-		n->unreachable = false;
+		n->unreachable = n->needs_somebody = false;
 		return;
 	}
 	if (response->error == 0 || response->error == -ENOENT || response->error == -ENOSPC)
 		return;
+	n->failed_at = now;
 	if (n->unreachable && once_elapsed_max(n->unreachable_at, now) < SAY_AGAIN &&
 		(n->needs_somebody || !needs_somebody(response->error)))
 		return;

@@ -57,6 +57,7 @@ struct once_node {
 	struct once_call *self_test; /* before the first write; NULL: passed or not yet asked */
 	bool tested, testing;
 	struct once_instant unreachable_at; /* last time it was said that etcd does not answer */
+	struct once_instant failed_at;
 	bool unreachable;
 	bool needs_somebody; /* what was said last does not mend itself */
 
