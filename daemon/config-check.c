@@ -130,8 +130,10 @@ static int complete_endpoints(struct config_draft *draft, const char *file)
 	for (char **url = config->endpoints; url && *url; url++, config->n_endpoints++) {
 		if (complete_scheme(url, config->cacert || config->cert) < 0)
 			return -ENOMEM;
-		if (strncmp(*url, "http://", 7) == 0 && !is_loopback(*url) &&
-			!config->allow_plaintext)
+		if (strncmp(*url, "http://", 7) != 0 || is_loopback(*url))
+			continue;
+		config->plaintext = *url;
+		if (!config->allow_plaintext)
 			config_report(draft, origin, "Endpoints",
 				"%s would be spoken to without encryption, expected https://, or "
 				"%s",

@@ -142,6 +142,7 @@ struct config {
 	bool inherit_environment; /* the command gets all of our environment, as under etcdctl lock
 				   */
 	bool password_from_environment; /* worth a warning */
+	const char *plaintext; /* of endpoints: one on another host, without encryption; NULL: none */
 	/* where it came from: the file's path, or "onced run" */
 	char *source;
 };

@@ -14,6 +14,7 @@ enum { RANGES = 6, RANGE_ALARMS = 5 };
 static const int64_t LIST_AGAIN = 30 * ONCE_NSEC_PER_SEC;
 /* Terms begin by the hundred: those that do so together share a list. */
 static const int64_t LIST_GAP = 100 * ONCE_NSEC_PER_MSEC;
+static const int64_t SAY_AGAIN = 60 * ONCE_NSEC_PER_SEC;
 
 struct ranges {
 	char keys[RANGES][ONCE_KEY_SIZE], ends[RANGES][ONCE_KEY_SIZE];
@@ -229,6 +230,18 @@ static void take_list(struct feed *f, const struct once_response *response)
 	}
 }
 
+/* Once, and each minute while it lasts: what is tried at each beat is not said at each. */
+static void say_unread(struct feed *f, const char *why)
+{
+	struct once_instant now = f->loop->ops->now(f->loop);
+
+	if (f->unread && once_elapsed_max(f->said, now) < SAY_AGAIN)
+		return;
+	f->unread = true;
+	f->said = now;
+	log_warning("control", "what operators ask cannot be read yet: %s", why);
+}
+
 static void on_list(void *userdata, const struct once_response *response)
 {
 	struct feed *f = userdata;
@@ -238,11 +251,11 @@ static void on_list(void *userdata, const struct once_response *response)
 	if (response->error < 0 || make_ranges(f, &r) < 0 || watch(f, &r, response->revision) < 0) {
 		f->watch = once_watch_cancel(f->watch);
 		if (response->error < 0)
-			log_warning("control", "what operators ask cannot be read yet: %s",
-				response->message);
+			say_unread(f, response->message);
 		f->loop->ops->timer_set(f->timer, beat_ns(f));
 		return;
 	}
+	f->unread = false;
 	take_list(f, response);
 	schedule(f);
 }

@@ -32,6 +32,8 @@ struct feed {
 	int64_t streamed;	     /* the latest event */
 	bool renew;		     /* the next list brings a new stream, too */
 	struct once_instant listed; /* when the latest list was asked for */
+	struct once_instant said;   /* when it was last said that there is none */
+	bool unread;		    /* it was, and none came since */
 };
 
 int feed_init(struct feed *feed, const struct config *config, struct once_client *client,

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 
 /* What could not be written was not told: a full disk must not look like success. */
 static int finish_output(int code)
@@ -18,6 +19,8 @@ int main(int argc, char **argv)
 	bool done = false;
 	int code;
 
+	/* Holds passwords; what it runs for others is dumpable again by its exec. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
 	arena_init(&ctl.line);
 	arena_init(&ctl.arena);
 	code = ctl_options_parse(&ctl, argc, argv, &done);
