@@ -31,7 +31,7 @@ PICTURES ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := build
-.PHONY: build help deps test static sbom figures page-test demo bench torture soak swarm mutants model abi deb deb-test install up down fuzz asan clean
+.PHONY: build help deps test test-auth static sbom figures page-test demo bench torture soak swarm mutants model abi deb deb-test install up down fuzz asan clean
 
 build: $(BUILD)/build.ninja  ## compile everything into build/
 	@ninja --quiet -C $(BUILD) -j $(JOBS)
@@ -58,6 +58,11 @@ sbom: build  ## what the programs are made of, as SPDX 2.3, into build/onced.spd
 		$(BUILD)/daemon/onced $(BUILD)/tools/oncectl/oncectl $(BUILD)/tools/etcd-faker/etcd-faker \
 		$(BUILD)/tools/etcd-reporter/etcd-reporter $(BUILD)/lib/libonce.so.1.0.0 >$(BUILD)/onced.spdx.json
 	@echo $(BUILD)/onced.spdx.json
+
+test-auth:  ## the tests over real etcd again, with passwords, the role of a node, and tokens of three seconds
+	@tools/deps.sh build test
+	@$(MAKE) --no-print-directory build
+	@$(PYTHON) tests/run.py --build $(BUILD) --only auth_all
 
 figures:  ## the long proofs with their figures: 20 cron jobs under faults, 100,000 ids; four minutes
 	@tools/deps.sh build test

@@ -23,8 +23,14 @@ import xml.etree.ElementTree as ElementTree
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BEFORE = ("scripts", "build")
 BESIDE = ("static", "virtual", "warnings", "asan-virtual")  # no clock is looked at in them
-STAGES = ("meson", "integration", "systemd")
+STAGES = ("meson", "integration", "auth", "systemd")
 AFTER = ("asan", "torture")
+ASKED_FOR = ("auth_all",)
+AUTH_SAMPLE = ("test_operate.py::test_runs_by_hand", "test_operate.py::test_a_pause_skips_and_says_so",
+               "test_takeover.py::test_kill_both",
+               "test_takeover.py::test_one_of_three_runs_it",
+               "test_daemon.py::test_restart",
+               "test_records.py::test_ten_at_the_same_moment")
 VIRTUAL = ("sim", "mutants", "fuzz", "model", "schedule")
 LEFT_OVER = ["chrt", "--idle", "0", "ionice", "-c", "3"]
 SANITIZERS = {
@@ -192,26 +198,42 @@ class Runner:
     def stage_asan(self):
         self.asan(False, 4)
 
-    def stage_integration(self):
-        junit = os.path.join(TOP, self.options.build, "integration.junit.xml")
-        if os.path.exists(junit):
-            os.unlink(junit)
+    def programs(self):
+        """The environment of tests over real processes."""
         onced = os.path.join(TOP, self.options.build, "daemon", "onced")
         oncectl = os.path.join(TOP, self.options.build, "tools", "oncectl", "oncectl")
         sim = os.path.join(TOP, self.options.build, "tests", "sim", "sim")
         proxy = os.path.join(TOP, self.options.build, "tests", "torture", "chaosproxy")
-        env = {"PYTHONDONTWRITEBYTECODE": "1", "ONCED_BIN": os.environ.get("ONCED_BIN", onced),
-               "ONCECTL_BIN": os.environ.get("ONCECTL_BIN", oncectl),
-               "SIM_BIN": os.environ.get("SIM_BIN", sim), "CHAOSPROXY_BIN": proxy}
+        lifejob = os.path.join(TOP, self.options.build, "tests", "integration", "lifejob")
+        return {"PYTHONDONTWRITEBYTECODE": "1", "LIFEJOB_BIN": lifejob, "ONCED_BIN": os.environ.get("ONCED_BIN", onced),
+                "ONCECTL_BIN": os.environ.get("ONCECTL_BIN", oncectl),
+                "SIM_BIN": os.environ.get("SIM_BIN", sim), "CHAOSPROXY_BIN": proxy}
 
+    def pytest(self, name, words, env, seconds, name_of):
+        junit = os.path.join(TOP, self.options.build, name + ".junit.xml")
+        if os.path.exists(junit):
+            os.unlink(junit)
         code = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", "--durations=5",
-                    "--junitxml", junit, "tests/integration", "tests/bench", "tests/torture", "tests/soak"], 1500, env)
+                    "--junitxml", junit, *words], seconds, env)
+        seen = read_junit(junit, self.counts, name_of)
+        if code and not (seen and code == 1):
+            self.counts.add(name, failed=1, note="pytest exited with %d" % code)
+
+    def stage_integration(self):
         daemons = ("test_takeover", "test_refusals", "test_daemon", "test_records", "test_example", "test_install",
                    "test_ring", "test_oncectl", "test_operate")
-        seen = read_junit(junit, self.counts, lambda suite, case: "integration" if case.get(
-            "classname", "").endswith(daemons) else "harness")
-        if code and not (seen and code == 1):
-            self.counts.add("integration", failed=1, note="pytest exited with %d" % code)
+        self.pytest("integration", ["tests/integration", "tests/bench", "tests/torture", "tests/soak"], self.programs(), 1500,
+                    lambda suite, case: "integration" if case.get("classname", "").endswith(daemons) else "harness")
+
+    def stage_auth(self):
+        """A handful of the same, with passwords, the role of a node, and tokens of three seconds."""
+        self.with_auth([os.path.join("tests/integration", name) for name in AUTH_SAMPLE])
+
+    def stage_auth_all(self):
+        self.with_auth(["tests/integration"])
+
+    def with_auth(self, words):
+        self.pytest("auth", words, dict(self.programs(), ONCED_TEST_AUTH="yes"), 2400, lambda suite, case: "auth")
 
     def stage_systemd(self):
         """The units under a real systemd, in a box; skipped, with the reason, where there can be none."""
@@ -306,7 +328,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", default="build")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--only", action="append", choices=(*BEFORE, *BESIDE, *STAGES, *AFTER),
+    parser.add_argument("--only", action="append", choices=(*BEFORE, *BESIDE, *STAGES, *AFTER, *ASKED_FOR),
                         help="these stages alone")
     parser.add_argument("--counts", help="write them into this file too")
     options = parser.parse_args()

@@ -110,6 +110,7 @@ class Cluster:
         os.makedirs(self.directory, exist_ok=True)
         self.bindir, self.prefix, self.detach = bindir, list(prefix), detach
         self.extra = list(extra)
+        self.etcd_keys = ""  # what a configuration file says in [Etcd] to be let in
         # Its ports are nobody else's even in another namespace: a daemon tells its instances on one
         # machine apart by their endpoints.
         self.block = PortBlock()

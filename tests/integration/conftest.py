@@ -5,6 +5,8 @@
     LIFEJOB_BIN   the job under test (default build/tests/integration/lifejob)
     EXAMPLE_BIN   the program on libonce (default build/examples/elect)
     SIM_BIN       the simulator (default build/tests/sim/sim)
+    ONCED_TEST_AUTH=yes  the clusters that tests share ask for passwords, with tokens of three seconds; daemons and
+                  oncectl have the rights that `oncectl rbac` prints for a node, no more
 """
 import os
 import subprocess
@@ -16,6 +18,7 @@ import procs
 from cluster import Cluster
 from jobnode import JobGroup
 from node import Group
+from passwords import AuthCluster
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 procs.adopt()
@@ -24,6 +27,29 @@ procs.adopt()
 def program(variable, default):
     path = os.environ.get(variable) or os.path.join(TOP, default)
     return os.path.abspath(path)
+
+
+ONCECTL = ("ONCECTL_BIN", "build/tools/oncectl/oncectl")
+AUTH = os.environ.get("ONCED_TEST_AUTH") == "yes"
+# Why a module has nothing to say about a node with its role.
+WITHOUT_AUTH = dict.fromkeys((
+    "test_client", "test_client_peer", "test_confirm", "test_etcdctl", "test_faker", "test_harness",
+    "test_load_fake_data", "test_lock", "test_reporter"), "reads and writes keys that are not onced's")
+WITHOUT_AUTH.update(dict.fromkeys((
+    "test_compose", "test_doctor", "test_example", "test_hostile_answers", "test_hostile_certs",
+    "test_hostile_logins", "test_install", "test_kubernetes", "test_maintenance", "test_rbac", "test_rotation",
+    "test_tutorial"), "makes a cluster of its own, or needs none"))
+WITHOUT_AUTH.update({
+    "test_a_job_writes_only_in_its_term": "writes a key that is not onced's",
+    "test_configuration_file": "leads by keys that are not those of the role",
+    "test_the_example": "the example is not about logging in"})
+
+
+def pytest_collection_modifyitems(items):
+    for item in items if AUTH else ():
+        reason = WITHOUT_AUTH.get(item.module.__name__) or WITHOUT_AUTH.get(item.originalname)
+        if reason:
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 FIGURES = pytest.StashKey()
@@ -57,7 +83,7 @@ def onced():
 
 @pytest.fixture(scope="session")
 def oncectl():
-    path = program("ONCECTL_BIN", "build/tools/oncectl/oncectl")
+    path = program(*ONCECTL)
     assert os.access(path, os.X_OK), "no %s: run make first, or set ONCECTL_BIN" % path
     return path
 
@@ -106,8 +132,9 @@ class Pool:
         if key not in self.clusters:
             where = {"addresses": net.addresses, "prefix": net.hub.prefix} if net else {}
             directory = self.root / ("etcd%d" % len(self.clusters))
-            self.clusters[key] = Cluster(directory, members, tls, self.versions.bindir(version),
-                                         **where).start()
+            kind = AuthCluster if AUTH else Cluster
+            made = kind(directory, members, tls, self.versions.bindir(version), **where).start()
+            self.clusters[key] = made.guard(program(*ONCECTL)) if AUTH else made
         cluster = self.clusters[key].repair()
         cluster.wipe()
         return cluster

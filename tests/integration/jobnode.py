@@ -61,7 +61,7 @@ class JobGroup:
         self.directory, self.cluster, self.onced = str(directory), cluster, onced
         self.jobs_dir = os.path.join(self.directory, "jobs.d")
         os.mkdir(self.jobs_dir)
-        self.nodes, self.etcd_keys = {}, ""
+        self.nodes, self.etcd_keys = {}, cluster.etcd_keys
 
     def job(self, name, **keys):
         """A job file; a key with a list as value is said once for each."""

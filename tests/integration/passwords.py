@@ -40,6 +40,21 @@ class AuthCluster(Cluster):
         self.etcdctl("auth", "enable")
         self.auth = True
 
+    def guard(self, oncectl):
+        """From now on whoever uses this cluster as any other one does it with a password and the node's role."""
+        self.add_role(oncectl, "node")
+        self.ask_for_passwords()
+        self.etcd_keys = "User=onced\nPasswordFile=%s\n" % self.password_file
+        return self
+
+    def onced_flags(self, members=None):
+        user = ["--user", "onced", "--password-file", self.password_file] if self.etcd_keys else []
+        return super().onced_flags(members) + user
+
+    def etcdctl_environment(self):
+        user = {"ETCDCTL_USER": "onced:" + PASSWORD} if self.etcd_keys else {}
+        return dict(super().etcdctl_environment(), **user)
+
     def etcdctl_command(self, *args, members=None):
         user = ["--user", "root:" + PASSWORD] if self.auth else []
         return super().etcdctl_command(*user, *args, members=members)

@@ -23,7 +23,7 @@ Endpoints=%(endpoints)s
 CACert=%(ca)s
 Cert=%(cert)s
 Key=%(key)s
-[Node]
+%(etcd_keys)s[Node]
 Name=node1
 [Election]
 Profile=fast
@@ -55,7 +55,7 @@ class Daemon:
         os.mkdir(run, 0o700)
         tls = cluster.tls
         self.write(self.conf, CONF % {"endpoints": cluster.urls(), "ca": tls.ca, "cert": tls.client,
-                                      "key": tls.client_key, "run": run})
+                                      "key": tls.client_key, "run": run, "etcd_keys": cluster.etcd_keys})
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.address = os.path.join(self.directory, "notify")
         self.socket.bind(self.address)

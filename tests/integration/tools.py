@@ -19,6 +19,8 @@ def connection(cluster, urls=None, dash="-"):
     if cluster.tls:
         flags += [dash + "cacert", cluster.tls.ca, dash + "cert", cluster.tls.client, dash + "key",
                   cluster.tls.client_key]
+    if cluster.etcd_keys:
+        flags += [dash + "user", "onced", dash + "password-file", cluster.password_file]
     return flags
 
 
