@@ -201,14 +201,14 @@ class Admin:
         self.token = None
         self.token = self._call("authenticate", name="root", password="root")["token"]
 
-    def grant(self, role, key, prefix=False, verb="grant"):
-        """readwrite on a key, or on all below it; verb: grant or revoke."""
+    def grant(self, role, key, prefix=False, verb="grant", kind="READWRITE"):
+        """On a key, or on all below it; verb: grant or revoke."""
         end = key[:-1] + chr(ord(key[-1]) + 1) if prefix else ""
         key, end = (base64.b64encode(text.encode()).decode() for text in (key, end))
         if verb == "revoke":
             self.call("role/revoke", role=role, key=key, range_end=end)
         else:
-            self.call("role/grant", name=role, perm={"permType": "READWRITE", "key": key, "range_end": end})
+            self.call("role/grant", name=role, perm={"permType": kind, "key": key, "range_end": end})
 
     def add_user(self, name, password):
         self.call("user/add", name=name, password=password)
@@ -217,6 +217,10 @@ class Admin:
     def add_role(self, name):
         """What `oncectl rbac` prints for a node."""
         self.call("role/add", name=name)
-        self.grant(name, "/lead/" + name)
-        self.grant(name, "/lead/%s/" % name, True)
-        self.grant(name, "/on/%s/" % name, True)
+        for key, prefix in rights(name):
+            self.grant(name, key, prefix)
+
+
+def rights(name):
+    """(key, whether all below it is meant) of what a Suspect of this name reads and writes."""
+    return [("/lead/" + name, False), ("/lead/%s/" % name, True), ("/on/%s/" % name, True)]
