@@ -144,12 +144,12 @@ void node_answered(struct once_node *n, const struct once_response *response)
 	if (response->outcome == ONCE_APPLIED) {
 		/* What is refused is not always all: a right may be missing for one key, and etcd 3.4 asks
 		 * nobody who keeps a lease alive. */
-		if (n->needs_somebody && once_elapsed_max(n->failed_at, now) < BELIEVE_AFTER)
+		if (n->partly && once_elapsed_max(n->failed_at, now) < BELIEVE_AFTER)
 			return;
 		if (n->unreachable)
 			elector_say(e, ONCE_LOG_INFO, "etcd-answers", "etcd answers again: %s",
 				response->endpoint ? response->endpoint : "");
-		n->unreachable = n->needs_somebody = false;
+		n->unreachable = n->needs_somebody = n->partly = false;
 		return;
 	}
 	if (response->error == 0 || response->error == -ENOENT || response->error == -ENOSPC)
@@ -160,6 +160,7 @@ void node_answered(struct once_node *n, const struct once_response *response)
 		return;
 	n->unreachable = true;
 	n->needs_somebody = needs_somebody(response->error);
+	n->partly = response->error == -EPERM || response->error == -EACCES;
 	n->unreachable_at = now;
 	elector_say(e, ONCE_LOG_WARNING, "etcd-silent", "etcd does not serve us: %s: %s%s",
 		response->endpoint ? response->endpoint : "",

@@ -59,6 +59,7 @@ struct once_node {
 	struct once_instant unreachable_at; /* last time it was said that etcd does not answer */
 	struct once_instant failed_at;
 	bool unreachable;
+	bool partly;	     /* it was a refusal, which other requests may not meet */
 	bool needs_somebody; /* what was said last does not mend itself */
 
 	struct {
