@@ -166,9 +166,22 @@ def ctl(oncectl, *words):
     return done.returncode, (done.stdout + done.stderr).splitlines()
 
 
+STALLS = ("in time", "connection timeout", "leaving http", "connected to http", "etcd answers again",
+          "last events are in", "no history of this etcd")
+
+
+def calm(text):
+    """Its lines without those that a machine which has no time for us brings about."""
+    return [line for line in text.splitlines() if not any(stall in line for stall in STALLS)]
+
+
+def stalled(text):
+    return any(stall in text for stall in STALLS[:2])
+
+
 def wait_all(what, suspects, predicate, seconds=15):
-    """Until it is true of each; the names of those of which it is not."""
-    end = time.monotonic() + seconds
+    """Until it is true of each. Four times that long: it is only waited for as long as needed."""
+    end = time.monotonic() + 4 * seconds
     left = list(suspects)
     while left and time.monotonic() < end:
         left = [s for s in left if not predicate(s)]

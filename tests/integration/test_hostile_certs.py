@@ -14,7 +14,7 @@ import certs
 import hostile
 import procs
 from cluster import Cluster
-from hostile import Suspect, Wire, ctl, requests, wait_all
+from hostile import Suspect, Wire, calm, ctl, requests, stalled, wait_all
 from test_client_peer import OK, Peer, answer, serve
 
 SERVER = ["extendedKeyUsage=serverAuth,clientAuth", "subjectAltName=IP:127.0.0.1"]
@@ -266,7 +266,7 @@ def handshakes(make_worlds, papers, oncectl):
         worlds.add("client " + name, (lambda n, pair=pair: n.install(pair=pair)) if pair else (
             lambda n: n.rewrite((r"\nCert=.*", ""), (r"\nKey=.*(?=\n\[Node|\n\n\[Node)", ""))))
     clients = worlds.of()
-    wait_all("refused", clients, lambda n: n.said(SILENT), 10)
+    wait_all("refused", clients, lambda n: [x for x in calm(n.text()) if SILENT in x], 10)
     time.sleep(0.7)
     worlds.texts = {pair: node.text() for pair, node in worlds.suspects.items()}
     for name in SERVERS:
@@ -276,7 +276,7 @@ def handshakes(make_worlds, papers, oncectl):
         nodes = worlds.of("server " + name)
         for node in nodes:
             worlds.ctl[node] = ctl(oncectl, "-c", node.conf, "status")
-        wait_all("refused", nodes, lambda n: n.said(SILENT), 10)
+        wait_all("refused", nodes, lambda n: [x for x in calm(n.text()) if SILENT in x], 10)
     time.sleep(1)
     worlds.unserved = worlds.requests() == served
     for pair, node in worlds.suspects.items():
@@ -294,9 +294,8 @@ def handshakes(make_worlds, papers, oncectl):
 
 def judge_lines(node, text, expected):
     """Nothing is said but the reason; once, or once more when a handshake under load was too slow at first."""
-    lines = text.splitlines()
-    assert 1 <= len(lines) <= 2 and all(SILENT in line for line in lines), text
-    assert expected in lines[-1] and (len(lines) == 1 or expected in lines[0] or "time" in lines[0]), text
+    lines = calm(text)
+    assert 1 <= len(lines) <= 2 and all(SILENT in line and expected in line for line in lines), text
 
 
 def judge_refusal(worlds, version, name, expected):
@@ -307,7 +306,7 @@ def judge_refusal(worlds, version, name, expected):
     assert worlds.alive[version, name], "it ended, or leads"
     assert worlds.unserved and not worlds.worlds[version][1].plain
     wait_all("leads when it is mended", [node], Suspect.leads, 10)
-    assert node.running() and len(node.text().splitlines()) < 40, node.text()
+    assert node.running() and len(calm(node.text())) < 30, node.text()
 
 
 @pytest.mark.parametrize("case", SERVERS)
@@ -345,7 +344,7 @@ def test_a_server_that_speaks_too_old_a_tls_gets_no_request(what, papers, tmp_pa
         if what == "TLS 1.2":  # the counter-test: this one is spoken to
             wait_all("a request", [node], lambda n: peer.bodies, 10)
         else:
-            wait_all("said", [node], lambda n: n.said(SILENT), 10)
+            wait_all("said", [node], lambda n: [x for x in calm(n.text()) if SILENT in x], 10)
             time.sleep(0.7)
             assert not peer.bodies, peer.bodies
             judge_lines(node, node.text(), "expected TLS 1.2 or newer" if context else "does not speak TLS")
@@ -426,8 +425,9 @@ def test_a_leader_whose_files_become_wrong_goes_on(running, version, case):
     lines = [line for line in text.splitlines() if KEPT in line or "using the new ones" in line]
     assert len(lines) == 1 and said in lines[0], text
     if keeps:
-        assert running.after_cut[version, case] and running.after_renewal[version, case], node.text()
-    assert node.running() and len(node.text().splitlines()) < 80, node.text()
+        kept = running.after_cut[version, case] and running.after_renewal[version, case]
+        assert kept or stalled(node.text()), node.text()
+    assert node.running() and len(calm(node.text())) < 60, node.text()
 
 
 @pytest.mark.parametrize("version", VERSIONS)
