@@ -16,7 +16,7 @@ void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t size);
-int __wrap_asprintf(char **ret, const char *format, ...);
+__attribute__((format(printf, 2, 3))) int __wrap_asprintf(char **ret, const char *format, ...);
 void __wrap_free(void *data);
 
 static long until_refusal = -1; /* allocations to go; negative: none is refused */
