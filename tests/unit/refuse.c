@@ -14,6 +14,7 @@ void __real_free(void *data);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *old, size_t size);
+void *__wrap_reallocarray(void *old, size_t n, size_t size);
 char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t size);
 __attribute__((format(printf, 2, 3))) int __wrap_asprintf(char **ret, const char *format, ...);
@@ -98,6 +99,11 @@ void *__wrap_realloc(void *old, size_t size)
 		return NULL;
 	forget(old);
 	return counted(__real_realloc(old, size));
+}
+
+void *__wrap_reallocarray(void *old, size_t n, size_t size)
+{
+	return __builtin_mul_overflow(n, size, &size) ? NULL : __wrap_realloc(old, size);
 }
 
 char *__wrap_strdup(const char *text)
