@@ -26,6 +26,12 @@ static const struct {
 		"failovers"},
 	{{{0, 41}, {13, 27}, {0, 8}}, false, false,
 		"reads may be stale (etcd#20418): safe here, since only writes count"},
+	{{{0, 41}, {0, 27}, {0, 8}}, false, false,
+		"auth does not cover leases, alarms and compaction (GHSA-q8m4-xhhv-38mg), nor what "
+		"users do by nested txns (GHSA-rfx7-8w68-q57q)"},
+	{{{0, 43}, {0, 29}, {0, 10}}, false, false,
+		"a user may read keys and attach leases beyond his rights by a txn "
+		"(GHSA-x35m-3gp4-4fh5)"},
 	{{{0, NEVER}, {0, 32}, {0, 13}}, false, false,
 		"whoever shares this etcd may watch keys he must not read (GHSA-xg4h-6gfc-h4m8)"},
 	{{{0, NEVER}, {0, ALL}, {0, ALL}}, false, false, "3.4 gets no more fixes since June 2026"},

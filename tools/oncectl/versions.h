@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { VERSION_RISKS_MAX = 8 };
+enum { VERSION_RISKS_MAX = 10 };
 
 struct version_risk {
 	bool refuse; /* else a warning */
