@@ -92,9 +92,9 @@ static void check_timing(struct config_draft *draft)
 
 /* ---- endpoints ------------------------------------------------------------------------------- */
 
-static bool is_loopback(const char *url)
+bool config_is_loopback(const char *url)
 {
-	const char *host = strstr(url, "://") + 3;
+	const char *scheme = strstr(url, "://"), *host = scheme ? scheme + 3 : url;
 	size_t n = strcspn(host, ":");
 
 	return (n == 9 && strncasecmp(host, "localhost", 9) == 0) ||
@@ -130,7 +130,7 @@ static int complete_endpoints(struct config_draft *draft, const char *file)
 	for (char **url = config->endpoints; url && *url; url++, config->n_endpoints++) {
 		if (complete_scheme(url, config->cacert || config->cert) < 0)
 			return -ENOMEM;
-		if (strncmp(*url, "http://", 7) != 0 || is_loopback(*url))
+		if (strncmp(*url, "http://", 7) != 0 || config_is_loopback(*url))
 			continue;
 		config->plaintext = *url;
 		if (!config->allow_plaintext)

@@ -182,6 +182,9 @@ void config_dump_keys(FILE *out);
 /* The name rule: [a-z0-9][a-z0-9._-]{0,63}. */
 bool config_name_valid(const char *name);
 
+/* Whether it leads to this host, by its text alone: localhost, 127.x.x.x, [::1]. */
+bool config_is_loopback(const char *url);
+
 /* How to reach etcd, as the configuration says: its endpoints and files, user and password, all borrowed. The rest
  * is the caller's. */
 struct once_client_config config_connection(const struct config *config);

@@ -1,4 +1,5 @@
-"""oncectl doctor on etcds that have something wrong with them: who may log in with which certificate, alarms."""
+"""oncectl doctor on etcds that have something wrong with them: who may log in with which certificate, alarms, what is
+open to whom it should not be."""
 import json
 import os
 import ssl
@@ -24,8 +25,7 @@ def cluster(tmp_path, oncectl):
         made.close()
 
 
-@pytest.fixture
-def ctl(cluster, oncectl):
+def caller(cluster, oncectl):
     env = dict(clean_environment(), **cluster.etcdctl_environment())
 
     def call(*words, code=0, cert=None):
@@ -39,10 +39,15 @@ def ctl(cluster, oncectl):
     return call
 
 
+@pytest.fixture
+def ctl(cluster, oncectl):
+    return caller(cluster, oncectl)
+
+
 def said(ctl, *words, **more):
     """{(about, level): [finding]}"""
     found = {}
-    for f in json.loads(ctl("--json", *words, "doctor", **more))["findings"]:
+    for f in json.loads(ctl("--json", "--command-timeout", "60s", *words, "doctor", **more))["findings"]:
         found.setdefault((f["about"], f["level"]), []).append(f["finding"])
     return found
 
@@ -78,3 +83,70 @@ def test_who_may_log_in_and_alarms(ctl, cluster, tmp_path):
     assert ("access", "BAD") not in found and ("round trip", "ok") in found
     line = ctl(*user, "doctor", code=3, cert=named)
     assert "no client certificate with a CommonName" in line and line.count("\n") == 1, line
+
+
+@pytest.fixture
+def made(tmp_path, oncectl, versions):
+    """made(version, tls, flags of etcd): a cluster of one with the role of a node; auth is off."""
+    clusters = []
+
+    def make(version, tls, *flags):
+        cluster = AuthCluster(tmp_path / "holes", 1, tls, versions.bindir(version))
+        clusters.append(cluster)
+        cluster.extra += flags
+        cluster.start().add_role(oncectl, "node")
+        return cluster
+
+    yield make
+    for cluster in clusters:
+        cluster.close()
+
+
+def as_node(cluster):
+    return "--user", "onced", "--password-file", cluster.password_file
+
+
+@pytest.mark.parametrize("version", ["3.4", "3.5"])
+def test_what_a_login_leaves_open(made, oncectl, version):
+    cluster = made(version, True)
+    found = said(caller(cluster, oncectl), *as_node(cluster))
+    assert "user onced and its password protect nothing" in found["auth", "warning"][0]
+    assert "m0: who has no certificate is not let in" in found["TLS", "ok"]
+    assert ("auth", "warning") not in said(caller(cluster, oncectl))  # who has a certificate, on this host
+
+    cluster.ask_for_passwords()
+    found = said(caller(cluster, oncectl), *as_node(cluster))
+    assert found["auth", "ok"] == ["auth is on: no key without a login"] and ("TLS", "warning") not in found
+    leases = found.get(("auth", "warning"), [])
+    if version == "3.4":
+        assert len(leases) == 1 and leases[0].startswith("m0: leases are listed, granted and renewed without a login")
+        assert "--client-cert-auth" not in leases[0]
+    else:  # its status is for root
+        assert leases == [] and "m0 tells nothing of itself: " in found["member", "warning"][0]
+
+
+@pytest.mark.parametrize("version", ["3.4", "3.5"])
+def test_a_certificate_that_nobody_has_to_have(made, oncectl, version):
+    cluster = made(version, True, "--client-cert-auth=false", "--trusted-ca-file=")
+    cluster.ask_for_passwords()
+    found = said(caller(cluster, oncectl), *as_node(cluster))
+    assert found["TLS", "warning"][0].startswith("m0: who has no certificate is let in") and ("TLS", "ok") not in found
+    assert ("auth", "warning") not in found if version != "3.4" else "--client-cert-auth" in found["auth", "warning"][0]
+
+
+def test_plaintext_beyond_this_host(made, oncectl):
+    cluster = made("3.4", False)
+    found = said(caller(cluster, oncectl))
+    assert found["TLS", "ok"] == ["plaintext, on this host only"] and ("TLS", "warning") not in found
+    assert found["auth", "warning"] == ["auth is off: every user of this host may lead"]
+
+    cluster.kill(0)  # what it advertises is for documentation, and not asked: nobody allowed plaintext to there
+    cluster.extra += ["--advertise-client-urls", "http://192.0.2.1:2379"]
+    cluster.spawn(0)
+    cluster.wait_healthy()
+    found = said(caller(cluster, oncectl))
+    assert "http://192.0.2.1:2379 is plaintext: everybody on the network may read and lead" in found["TLS", "warning"][0]
+    assert "auth is off: whoever reaches http://192.0.2.1:2379 may lead" in found["auth", "warning"][0]
+    found = said(caller(cluster, oncectl), *as_node(cluster))
+    assert "may read the password and lead" in found["TLS", "warning"][0]
+    assert "protect nothing" in found["auth", "warning"][0]

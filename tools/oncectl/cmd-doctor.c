@@ -2,9 +2,7 @@
  * here, with this user and these certificates.
  *
  * Each check adds findings. The exit code is 1 when one of them says that onced cannot work so. */
-#include "tools/oncectl/certificate.h"
-#include "tools/oncectl/cluster.h"
-#include "tools/oncectl/members.h"
+#include "tools/oncectl/doctor.h"
 #include "tools/oncectl/versions.h"
 
 #include <errno.h>
@@ -14,36 +12,30 @@
 
 #include "base/duration.h"
 
-enum level { GOOD, WARN, BAD };
-
 enum {
-	FINDINGS_MAX = 128,
 	ROUND_TRIPS = 20,
 	OLD_REVISIONS = 1000000,
-	SOON_DAYS = 14,
 };
 
 static const int64_t DB_LARGE = INT64_C(1600) * 1000 * 1000; /* etcd's quota is 2 GB by default */
 
-struct doctor {
-	struct ctl *ctl;
-	struct ctl_members members;
-	struct ctl_cluster cluster;
-	bool no_user; /* auth is on, and none was given */
-	struct {
-		enum level level;
-		const char *what, *text;
-	} findings[FINDINGS_MAX];
-	size_t n;
-};
-
-static void find(struct doctor *d, enum level level, const char *what, const char *text)
+void doctor_find(struct doctor *d, enum level level, const char *what, const char *text)
 {
 	if (d->n < FINDINGS_MAX && text) {
 		d->findings[d->n].level = level;
 		d->findings[d->n].what = what;
 		d->findings[d->n++].text = text;
 	}
+}
+
+int64_t doctor_patience(const struct ctl *ctl)
+{
+	return ctl->timeout_ns / 5;
+}
+
+bool doctor_reached(const struct ctl_member *m)
+{
+	return m->status || (m->why && strstr(m->why, "permission denied"));
 }
 
 /* ---- etcd ------------------------------------------------------------------------------------ */
@@ -71,10 +63,10 @@ static void check_version(struct doctor *d, size_t member)
 		if (same_version(&all[i], m))
 			names = ctl_printf(d->ctl, "%s %s", names, all[i].name);
 	for (size_t i = 0; i < n; i++)
-		find(d, risks[i].refuse ? BAD : WARN, "version",
+		doctor_find(d, risks[i].refuse ? BAD : WARN, "version",
 			ctl_printf(d->ctl, "%s: etcd %s: %s", names, version, risks[i].text));
 	if (n == 0)
-		find(d, GOOD, "version", ctl_printf(d->ctl, "%s: etcd %s", names, version));
+		doctor_find(d, GOOD, "version", ctl_printf(d->ctl, "%s: etcd %s", names, version));
 }
 
 static void check_member(struct doctor *d, size_t member)
@@ -82,8 +74,17 @@ static void check_member(struct doctor *d, size_t member)
 	const struct ctl_member *m = &d->members.members[member];
 	struct ctl *ctl = d->ctl;
 
+	if (!m->status && doctor_reached(m)) {
+		doctor_find(d, WARN, "member",
+			ctl_printf(ctl,
+				"%s tells nothing of itself: %s; defects of its version were not "
+				"looked for: ask as etcd's root user",
+				m->name ? m->name : "?",
+				ctl_text(ctl, once_str(m->why ? m->why : ""))));
+		return;
+	}
 	if (!m->status) {
-		find(d, WARN, "member",
+		doctor_find(d, WARN, "member",
 			ctl_printf(ctl, "%s at %s was not reached: %s", m->name ? m->name : "?",
 				m->url ? ctl_text(ctl, once_str(m->url)) : "?",
 				ctl_text(ctl, once_str(m->why ? m->why : ""))));
@@ -91,19 +92,19 @@ static void check_member(struct doctor *d, size_t member)
 	}
 	check_version(d, member);
 	for (size_t i = 0; i < m->status->n_errors; i++)
-		find(d, BAD, "alarm",
+		doctor_find(d, BAD, "alarm",
 			ctl_printf(ctl, "%s: %s", m->name,
 				ctl_text(ctl, once_str(m->status->errors[i]))));
 	if (m->http_version != 20)
-		find(d, WARN, "HTTP",
+		doctor_find(d, WARN, "HTTP",
 			ctl_printf(ctl,
 				"%s speaks HTTP/1.1, one connection for each request at a time: "
 				"HTTP/2 needs TLS",
 				m->name));
 	else
-		find(d, GOOD, "HTTP", ctl_printf(ctl, "%s speaks HTTP/2", m->name));
+		doctor_find(d, GOOD, "HTTP", ctl_printf(ctl, "%s speaks HTTP/2", m->name));
 	if (m->status->db_size > DB_LARGE)
-		find(d, WARN, "size",
+		doctor_find(d, WARN, "size",
 			ctl_printf(ctl,
 				"%s: the database has %.1f GB; at etcd's quota (2 GB unless set) "
 				"nothing "
@@ -117,17 +118,17 @@ static void check_members(struct doctor *d)
 
 	for (size_t i = 0; i < d->members.n; i++) {
 		check_member(d, i);
-		reached += d->members.members[i].status != NULL;
+		reached += doctor_reached(&d->members.members[i]);
 	}
 	if (d->members.n < 3)
-		find(d, WARN, "members",
+		doctor_find(d, WARN, "members",
 			ctl_printf(d->ctl, "%zu: the loss of one stops everything; expected 3 or 5",
 				d->members.n));
 	else
-		find(d, reached == d->members.n ? GOOD : WARN, "members",
+		doctor_find(d, reached == d->members.n ? GOOD : WARN, "members",
 			ctl_printf(d->ctl, "%zu of %zu were reached", reached, d->members.n));
 	if (d->members.n % 2 == 0)
-		find(d, WARN, "members",
+		doctor_find(d, WARN, "members",
 			"an even number survives no more than one member less would");
 }
 
@@ -146,7 +147,7 @@ static bool may_read(struct doctor *d, const char *key, bool prefix)
 	if (r && r->error != 0 && strstr(r->message, "user name is empty"))
 		d->no_user = true;
 	if (r && r->error != 0)
-		find(d, BAD, "access",
+		doctor_find(d, BAD, "access",
 			ctl_printf(d->ctl, "%s%s cannot be read: %s", key, prefix ? "..." : "",
 				r->message));
 	return r && r->error == 0;
@@ -170,64 +171,11 @@ static void check_guard(struct doctor *d)
 	if (!r)
 		return;
 	if (r->error == 0)
-		find(d, GOOD, "guard", "guarded writes are refused when they must be");
+		doctor_find(d, GOOD, "guard", "guarded writes are refused when they must be");
 	else
-		find(d, BAD, "guard",
+		doctor_find(d, BAD, "guard",
 			ctl_printf(
 				d->ctl, "the self-test of guarded writes failed: %s", r->message));
-}
-
-/* etcd refuses every request through its gateway when auth is on and the client's certificate has a
- * CommonName, which over gRPC would be the user. */
-static void check_certificate(struct doctor *d, const struct config *c)
-{
-	struct certificate certificate;
-	struct ctl *ctl = d->ctl;
-
-	if (certificate_read(&certificate, c->cert) < 0)
-		return; /* the client has told */
-	if (certificate.common_name[0])
-		find(d, WARN, "certificate",
-			ctl_printf(ctl,
-				"%s has the CommonName %s: with auth on, etcd's gateway will "
-				"refuse every "
-				"request; expected none, and User= with PasswordFile=",
-				c->cert, ctl_text(ctl, once_str(certificate.common_name))));
-	if (!certificate.for_clients)
-		find(d, WARN, "certificate",
-			ctl_printf(
-				ctl, "%s is not for clients, by its extended key usage", c->cert));
-	if (certificate.days_left < SOON_DAYS)
-		find(d, certificate.days_left < 0 ? BAD : WARN, "certificate",
-			ctl_printf(ctl, "%s ends in %d days", c->cert, certificate.days_left));
-	else
-		find(d, GOOD, "certificate",
-			ctl_printf(ctl, "%s holds for %d days", c->cert, certificate.days_left));
-}
-
-static void check_login(struct doctor *d)
-{
-	const struct config *c = &d->ctl->config;
-	bool plain = false;
-
-	for (size_t i = 0; i < c->n_endpoints; i++)
-		plain = plain || strncmp(c->endpoints[i], "http://", 7) == 0;
-	if (plain && c->user)
-		find(d, WARN, "login",
-			"the password goes over the network in the clear: use https://");
-	else if (plain)
-		find(d, WARN, "TLS", "without TLS everybody on the network may read and lead");
-	if (!c->user && !c->cert)
-		find(d, WARN, "login",
-			"neither a user nor a client certificate: whoever reaches this etcd may "
-			"lead");
-	if (d->no_user)
-		find(d, BAD, "login",
-			"this etcd wants a user: set User= and PasswordFile=; its JSON gateway "
-			"takes no "
-			"certificate's name for one");
-	if (c->cert)
-		check_certificate(d, c);
 }
 
 /* A lease of the configured TTL, and a guarded key on it would be as on any. */
@@ -241,24 +189,25 @@ static void check_lease(struct doctor *d)
 	if (!r)
 		return;
 	if (r->error != 0) {
-		find(d, BAD, "lease", ctl_printf(ctl, "no lease was granted: %s", r->message));
+		doctor_find(
+			d, BAD, "lease", ctl_printf(ctl, "no lease was granted: %s", r->message));
 		return;
 	}
 	granted = r->ttl_s;
 	(void)ctl_try_revoke(ctl, r->lease);
 	if (granted * ONCE_NSEC_PER_SEC < t->fence_after_ns)
-		find(d, BAD, "lease",
+		doctor_find(d, BAD, "lease",
 			ctl_printf(ctl,
 				"granted %llds, less than FenceAfter=: no node would campaign",
 				(long long)granted));
 	else if (granted != t->lease_ttl_s)
-		find(d, WARN, "lease",
+		doctor_find(d, WARN, "lease",
 			ctl_printf(ctl,
 				"asked for %llds, granted %llds: etcd's election timeout sets its "
 				"least TTL",
 				(long long)t->lease_ttl_s, (long long)granted));
 	else
-		find(d, GOOD, "lease",
+		doctor_find(d, GOOD, "lease",
 			ctl_printf(ctl, "%llds granted as asked", (long long)granted));
 }
 
@@ -285,7 +234,7 @@ static void check_round_trip(struct doctor *d)
 		if (!response)
 			return;
 		if (response->error != 0) {
-			find(d, BAD, "write",
+			doctor_find(d, BAD, "write",
 				ctl_printf(ctl, "a write below %s failed: %s", ctl->config.prefix,
 					response->message));
 			return;
@@ -296,7 +245,7 @@ static void check_round_trip(struct doctor *d)
 	level = times[ROUND_TRIPS - 1] * 2 > limit   ? BAD
 		: times[ROUND_TRIPS - 1] * 5 > limit ? WARN
 						     : GOOD;
-	find(d, level, "round trip",
+	doctor_find(d, level, "round trip",
 		ctl_printf(ctl,
 			"a write takes %.1f ms, the slowest of %d %.1f ms; RequestTimeout= "
 			"(profile %s) is "
@@ -321,9 +270,9 @@ static void check_compaction(struct doctor *d)
 	if (!r)
 		return;
 	if (r->error == -ESTALE)
-		find(d, GOOD, "compaction", "old revisions are gone: somebody compacts");
+		doctor_find(d, GOOD, "compaction", "old revisions are gone: somebody compacts");
 	else if (r->error == 0)
-		find(d, WARN, "compaction",
+		doctor_find(d, WARN, "compaction",
 			"the last million revisions are all kept, and each proof adds one: set "
 			"etcd's "
 			"--auto-compaction-retention, for instance to 1h");
@@ -337,25 +286,25 @@ static void check_group(struct doctor *d, const struct ctl_group *g)
 	const struct once_timing *t = &ctl->config.timing;
 
 	if (g->token != 0 && !g->node)
-		find(d, BAD, "leader",
+		doctor_find(d, BAD, "leader",
 			ctl_printf(ctl, "group %s: %s was not put by onced, and %s", g->name,
 				g->leader_key,
 				g->lease ? "is on a lease of somebody else"
 					 : "is on no lease, so it never ends"));
 	else if (g->token != 0 && !g->proof_seen)
-		find(d, BAD, "leader",
+		doctor_find(d, BAD, "leader",
 			ctl_printf(ctl,
 				"group %s: no proof of %s was seen within one and a half beat "
 				"intervals",
 				g->name, g->node));
 	else if (g->token != 0)
-		find(d, GOOD, "leader",
+		doctor_find(d, GOOD, "leader",
 			ctl_printf(ctl, "group %s: %s proves itself", g->name, g->node));
 	else
-		find(d, WARN, "leader", ctl_printf(ctl, "group %s: nobody leads", g->name));
+		doctor_find(d, WARN, "leader", ctl_printf(ctl, "group %s: nobody leads", g->name));
 	if (g->config && (g->fence_ns != t->fence_after_ns || g->beat_ns != t->beat_interval_ns ||
 				 g->lease_ttl_ns != t->lease_ttl_s * ONCE_NSEC_PER_SEC))
-		find(d, WARN, "timing",
+		doctor_find(d, WARN, "timing",
 			ctl_printf(ctl,
 				"group %s works with another timing than the one checked here: %s",
 				g->name, g->config));
@@ -364,21 +313,22 @@ static void check_group(struct doctor *d, const struct ctl_group *g)
 static int examine(struct doctor *d)
 {
 	struct ctl *ctl = d->ctl;
-	int code = ctl_members_probe(ctl, ONCE_NSEC_PER_SEC, &d->members);
+	int code = ctl_members_probe(ctl, doctor_patience(ctl), &d->members);
 
 	if (code == CTL_OK && check_access(d))
 		code = ctl_cluster_read(ctl, true, &d->cluster);
 	if (code != CTL_OK)
 		return code;
 	check_members(d);
-	check_login(d);
+	doctor_check_login(d);
+	doctor_check_holes(d);
 	check_guard(d);
 	check_lease(d);
 	check_round_trip(d);
 	check_compaction(d);
 	(void)ctl_cluster_proofs(ctl, &d->cluster);
 	for (size_t i = 0; i < d->cluster.n_alarms; i++)
-		find(d, BAD, "history", ctl_alarm_text(ctl, &d->cluster.alarms[i]));
+		doctor_find(d, BAD, "history", ctl_alarm_text(ctl, &d->cluster.alarms[i]));
 	for (size_t i = 0; i < d->cluster.n_groups; i++)
 		check_group(d, &d->cluster.groups[i]);
 	return CTL_OK;
