@@ -278,7 +278,7 @@ static int complete_user(struct config_draft *draft, struct config_job_draft *jo
 	int n = LINK_SUPPLEMENTARY_MAX;
 	struct passwd *entry;
 
-	if (!job->user)
+	if (!job->user || job->job.unit) /* beside Unit= it was refused */
 		return 0;
 	if (draft->for_fuzzing || draft->for_reading) /* looks into no file */
 		return config_set_string(&job->job.user.name, job->user);

@@ -222,6 +222,7 @@ static const struct refusal {
 	{ETCD, "[Job]\nUnit=../a.service\n", ":2: Unit: bad unit"},
 	{ETCD, JOB "Unit=a.service\n", ":2: Exec: is for a command, expected the unit's own settings with Unit="},
 	{ETCD, "[Job]\nUnit=a.service\nUser=root\n", ":3: User: is for a command"},
+	{ETCD, "[Job]\nUnit=a.service\nUser=no-such-user\n", ":3: User: is for a command"},
 	{ETCD, "[Job]\nUnit=a.service\nShell=yes\n", ":3: Shell: is for a command"},
 	{ETCD, "[Job]\nUnit=a.service\nWorkingDirectory=/tmp\n", ":3: WorkingDirectory: is for a command"},
 	{ETCD, "[Job]\nUnit=a.service\nEnvironment=A=1\n", ":3: Environment: is for a command"},
