@@ -19,6 +19,8 @@ static const char *const jobs[][2] = {
 	{"once", "[Job]\nType=once\nExec=/bin/echo ~ x\nId=migrated\n"},
 	{"steps", "[Job]\nType=steps\nStep=one: /bin/true\nStep=two: /bin/echo a b\nUndo=one: "
 		  "/bin/false\n"},
+	{"migrate", "[Job]\nType=migrate\nDirectory=~\nRunner=/bin/echo %f\n"},
+	{"unit", "[Job]\nUnit=a@b.service\n"},
 };
 
 static char expected[32768]; /* what --check prints of it */
@@ -119,6 +121,14 @@ static int step_client(void)
 	return load(&options, load_client);
 }
 
+static int step_setting(void)
+{
+	struct options options = {0};
+
+	options_set(&options, "--endpoints", "Etcd", "Endpoints", "https://a:1");
+	return load(&options, load_client);
+}
+
 /* The line of a command, read and completed; the options' own memory included. */
 static int step_run(void)
 {
@@ -169,6 +179,7 @@ static void test_each_refusal_is_told(void **state)
 	fill();
 	each("a file with jobs", step_file, 80);
 	each("a file for a client", step_client, 20);
+	each("flags for a client", step_setting, 5);
 	each("a command line", step_run, 15);
 	each("a group's jobs", step_group, 1);
 }
@@ -179,5 +190,6 @@ int main(void)
 		cmocka_unit_test(test_each_refusal_is_told),
 	};
 
+	(void)setenv("XDG_RUNTIME_DIR", "/run/user/1", 1); /* one path more to be made */
 	return cmocka_run_group_tests_name("config-memory", tests, scratch_setup, scratch_teardown);
 }

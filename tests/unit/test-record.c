@@ -339,6 +339,9 @@ static void bad_control_records_are_refused(void **state)
 	struct once_pause pause = {.reason = "two\nlines"};
 	struct once_handover handover = {.to = "Node"};
 	struct once_cursor cursor = {.next_ms = -1};
+	struct once_trigger trigger;
+	struct once_kill order;
+	static const char *const bad[] = {"", "now", "[]", "{\"v\":1", "{\"v\":1,\"v\":1}"};
 
 	assert_int_equal(once_pause_encode(out, &pause), -EINVAL);
 	strcpy(pause.reason, "\xff");
@@ -348,6 +351,15 @@ static void bad_control_records_are_refused(void **state)
 	assert_int_equal(once_handover_encode(out, &handover), -EINVAL);
 	assert_int_equal(once_cursor_encode(out, &cursor), -EINVAL);
 
+	assert_int_equal(once_trigger_encode(out, &(struct once_trigger){.by = "\n"}), -EINVAL);
+	assert_int_equal(once_kill_encode(out, &(struct once_kill){.run = "XY"}), -EINVAL);
+
+	for (size_t i = 0; i < LENGTH(bad); i++) {
+		check_case(bad[i], once_trigger_decode(&trigger, once_str(bad[i])) == -EBADMSG);
+		check_case(bad[i], once_kill_decode(&order, once_str(bad[i])) == -EBADMSG);
+		check_case(bad[i], once_handover_decode(&handover, once_str(bad[i])) == -EBADMSG);
+		check_case(bad[i], once_cursor_decode(&cursor, once_str(bad[i])) == -EBADMSG);
+	}
 	assert_int_equal(once_pause_decode(&pause, once_str("")), -EBADMSG);
 	assert_int_equal(once_pause_decode(&pause, once_str("paused")), -EBADMSG);
 	assert_int_equal(once_pause_decode(&pause, once_str("{\"v\":2}")), -EPROTONOSUPPORT);

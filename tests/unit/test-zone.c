@@ -122,6 +122,8 @@ static void test_footer_with_rules(void **state)
 	check_segment(&zone, utc(2199, 12, 31, 0), utc(2199, 10, 27, 1), utc(2200, 3, 30, 1), 3600,
 		"CET");
 	check_segment(&zone, 2001, 2000, utc(1970, 3, 29, 1), 3600, "CET");
+	/* years that cannot be counted have standard time */
+	check_segment(&zone, utc(9999, 7, 1, 0), utc(9998, 1, 1, 0), INT64_MAX, 3600, "CET");
 	/* the south: over New Year; and the other half hour */
 	zone = parsed("<+1030>-10:30<+11>-11,M10.1.0,M4.1.0");
 	check_segment(&zone, utc(2026, 1, 1, 0), utc(2025, 10, 4, 15) + 1800, utc(2026, 4, 4, 15),
