@@ -31,7 +31,7 @@ PICTURES ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := build
-.PHONY: build help deps test test-auth static sbom figures page-test demo bench torture soak swarm mutants model abi deb deb-test install up down fuzz asan clean
+.PHONY: build help deps test test-auth static coverage sbom figures page-test demo bench torture soak swarm mutants model abi deb deb-test install up down fuzz asan clean
 
 build: $(BUILD)/build.ninja  ## compile everything into build/
 	@ninja --quiet -C $(BUILD) -j $(JOBS)
@@ -52,6 +52,10 @@ test:  ## everything: unit, simulator, sanitizers, clang, real etcd; last line i
 static: build  ## cppcheck, clang-tidy and gcc -fanalyzer over everything that is installed; some minutes
 	@tools/deps.sh build test
 	@$(PYTHON) tests/static.py $(BUILD) --jobs $(JOBS)
+
+coverage:  ## lines of each parser that the tests and the fuzzers' corpus reach, from build-cover; fails below 95 %
+	@tools/deps.sh build test
+	@$(PYTHON) tests/coverage.py build-cover --jobs $(JOBS)
 
 sbom: build  ## what the programs are made of, as SPDX 2.3, into build/onced.spdx.json
 	@tools/sbom.py $$($(MESON) introspect --projectinfo $(BUILD) | $(PYTHON) -c 'import json, sys; print(json.load(sys.stdin)["version"])') \
@@ -155,4 +159,4 @@ asan:  ## the meson tests under ASan and UBSan
 	@$(PYTHON) tests/run.py --only asan --jobs $(JOBS)
 
 clean:  ## remove the build directories
-	rm -rf $(BUILD) build-asan build-gcc build-clang build-fuzz
+	rm -rf $(BUILD) build-asan build-gcc build-clang build-cover build-fuzz

@@ -22,7 +22,7 @@ import xml.etree.ElementTree as ElementTree
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BEFORE = ("scripts", "build")
-BESIDE = ("static", "virtual", "warnings", "asan-virtual")  # no clock is looked at in them
+BESIDE = ("static", "virtual", "coverage", "warnings", "asan-virtual")  # no clock is looked at in them
 STAGES = ("meson", "integration", "auth", "systemd")
 AFTER = ("asan", "torture")
 ASKED_FOR = ("auth_all",)
@@ -171,6 +171,11 @@ class Runner:
         failed = run([sys.executable, "tests/static.py", self.options.build, "--jobs", str(self.options.jobs),
                       "--only", "cppcheck"], 600) != 0
         self.counts.add("static", not failed, failed, note="cppcheck" if failed else None)
+
+    def stage_coverage(self):
+        """The parsers' tests once more, and how many of their lines they reach."""
+        failed = run([sys.executable, "tests/coverage.py", "build-cover", "--jobs", str(self.options.jobs)], 600) != 0
+        self.counts.add("coverage", not failed, failed, note="tests/coverage.py" if failed else None)
 
     def stage_meson(self):
         self.meson_test(self.options.build, "", False)
