@@ -461,13 +461,20 @@ static bool same_steps(const struct config_job *a, const struct config_job *b)
 	return true;
 }
 
+/* Member by member: what lies between them is nobody's. */
+static bool same_retry(const struct policy_retry *a, const struct policy_retry *b)
+{
+	return a->retries == b->retries && a->delay_ns == b->delay_ns &&
+		a->on_timeout == b->on_timeout && memcmp(a->on, b->on, sizeof(a->on)) == 0;
+}
+
 /* What those have that are no services. How much history there is makes no other job. */
 static bool same_work(const struct config_job *a, const struct config_job *b)
 {
 	return same_text(a->schedule, b->schedule) && same_text(a->time_zone, b->time_zone) &&
 		a->overlap == b->overlap && a->missed == b->missed &&
 		a->starting_deadline_ns == b->starting_deadline_ns && a->jitter_ns == b->jitter_ns &&
-		a->timeout_ns == b->timeout_ns && memcmp(&a->retry, &b->retry, sizeof(a->retry)) == 0 &&
+		a->timeout_ns == b->timeout_ns && same_retry(&a->retry, &b->retry) &&
 		a->on_interrupt == b->on_interrupt && same_list(a->probe, a->n_probe, b->probe, b->n_probe) &&
 		a->probe_timeout_ns == b->probe_timeout_ns &&
 		a->pause_on_failure == b->pause_on_failure && same_text(a->id, b->id) && same_steps(a, b) &&

@@ -762,6 +762,7 @@ static void reload_changes_only_what_differs(void **state)
 {
 	struct rig r;
 	struct config fresh = {0};
+	struct config_job *same;
 	uint64_t kept, changed, dropped, added;
 
 	(void)setup_one(&r);
@@ -773,7 +774,10 @@ static void reload_changes_only_what_differs(void **state)
 	changed = run_it(&r);
 	dropped = run_it(&r);
 
-	(void)add_job(&fresh, "a", "/bin/a");
+	same = add_job(&fresh, "a", "/bin/a");
+	/* what lies between the members is nobody's */
+	memset((char *)&same->retry + offsetof(struct policy_retry, on_timeout) + 1, 0x55,
+		offsetof(struct policy_retry, on) - offsetof(struct policy_retry, on_timeout) - 1);
 	add_variable(add_job(&fresh, "b", "/bin/b"), "NEW=1");
 	(void)add_job(&fresh, "d", "/bin/d");
 	reload(&r, &fresh);
