@@ -73,6 +73,7 @@ static int parse_word(const struct word *words, const char *what, const char *ex
 	const struct word *word = find_text(words, text);
 	char quote[CONFIG_QUOTE_MAX];
 
+	*ret = 0;
 	if (!word)
 		return config_refuse(why, "unknown %s %s, expected %s", what,
 			config_quote(quote, text), expected);

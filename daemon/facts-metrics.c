@@ -156,9 +156,11 @@ static void histogram(struct writer *w, const struct label *label, const struct 
 
 /* ---- groups ---------------------------------------------------------------------------------- */
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): the name is declared */
 #define EACH_GROUP(w, g)                                                                           \
 	for (struct facts_group **at = (w)->facts->groups, *g;                                     \
 		at < (w)->facts->groups + (w)->facts->n_groups && (g = *at); at++)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static void group_now(struct writer *w)
 {
@@ -216,8 +218,10 @@ static void group_counters(struct writer *w)
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): the name is declared */
 #define EACH_JOB(w, j)                                                                             \
 	for (struct facts_job *j = (w)->facts->jobs; j < (w)->facts->jobs + (w)->facts->n_jobs; j++)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const char *type_name(enum config_job_type type)
 {

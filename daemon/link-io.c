@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 union control {
-	struct cmsghdr align;
+	struct cmsghdr head;
 	char bytes[CMSG_SPACE(LINK_FDS_MAX * sizeof(int))];
 };
 
@@ -37,11 +37,10 @@ int link_send_fds(int fd, const void *packet, size_t size, const int *fds, unsig
 	if (n_fds > LINK_FDS_MAX)
 		return -EINVAL;
 	if (n_fds > 0) {
-		struct cmsghdr *head;
+		struct cmsghdr *head = &control.head;
 
 		msg.msg_control = control.bytes;
 		msg.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-		head = CMSG_FIRSTHDR(&msg);
 		head->cmsg_level = SOL_SOCKET;
 		head->cmsg_type = SCM_RIGHTS;
 		head->cmsg_len = CMSG_LEN(n_fds * sizeof(int));

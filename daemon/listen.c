@@ -126,7 +126,7 @@ static int bind_unix(int fd, const struct listen_address *address)
 
 static int port_of(int fd)
 {
-	struct sockaddr_storage storage;
+	struct sockaddr_storage storage = {0};
 	socklen_t size = sizeof(storage);
 
 	if (getsockname(fd, (struct sockaddr *)&storage, &size) < 0)

@@ -199,7 +199,7 @@ static int read_weekdays(struct schedule_reader *r, struct parts *parts)
 	parts->weekdays = 0;
 	for (;;) {
 		size_t from = r->at, dots;
-		int low, high;
+		int low = 0, high;
 
 		if (read_weekday(r, &low))
 			return SCHEDULE_E_INVALID;

@@ -285,8 +285,8 @@ bool json_server_error(const cJSON *object, struct codec_error *ret)
 
 	if (code == 0)
 		code = json_i64(&json, from, "code");
-	if (!message && cJSON_IsString(error))
-		message = error->valuestring;
+	if (!message)
+		message = cJSON_GetStringValue(error);
 	if (json.error < 0 || code < 1 || code > 16)
 		return false;
 	ret->grpc_code = (int)code;

@@ -60,26 +60,23 @@ static int load_zone(struct calendar *c)
 		     : 0;
 }
 
-/* An expression need not be quoted, as far as the shell leaves it alone. */
-static int join_words(struct calendar *c)
+/* An expression need not be quoted, as far as the shell leaves it alone. NULL without memory. */
+static const char *join_words(struct ctl *ctl)
 {
 	size_t size = 0;
-	char *text;
+	char *joined, *text;
 
-	for (int i = 0; i < c->ctl->n_words; i++)
-		size += strlen(c->ctl->words[i]) + 1;
-	text = arena_alloc(&c->ctl->arena, size);
-	if (!text)
-		return ctl_out_of_memory();
-	c->expression = text;
-	for (int i = 0; i < c->ctl->n_words; i++) {
-		size_t n = strlen(c->ctl->words[i]);
+	for (int i = 0; i < ctl->n_words; i++)
+		size += strlen(ctl->words[i]) + 1;
+	joined = text = arena_alloc(&ctl->arena, size);
+	for (int i = 0; text && i < ctl->n_words; i++) {
+		size_t n = strlen(ctl->words[i]);
 
-		memcpy(text, c->ctl->words[i], n);
-		text[n] = i + 1 < c->ctl->n_words ? ' ' : '\0';
+		memcpy(text, ctl->words[i], n);
+		text[n] = i + 1 < ctl->n_words ? ' ' : '\0';
 		text += n + 1;
 	}
-	return 0;
+	return joined;
 }
 
 static int read_flags(struct calendar *c)
@@ -220,13 +217,15 @@ static int run(struct ctl *ctl)
 	struct schedule_error error;
 	int64_t at_s[COUNT_MAX];
 	size_t n = 0;
-	int code = join_words(&c);
+	int code;
 
-	if (code == 0 && schedule_parse(&c.schedule, c.expression, strlen(c.expression), &error))
+	c.expression = join_words(ctl);
+	if (!c.expression)
+		return ctl_out_of_memory();
+	if (schedule_parse(&c.schedule, c.expression, strlen(c.expression), &error))
 		return ctl_error(CTL_USAGE, "calendar: bad schedule \"%s\": column %zu: %s",
 			c.expression, error.column, error.text);
-	if (code == 0)
-		code = read_flags(&c);
+	code = read_flags(&c);
 	if (code)
 		return code;
 	for (int64_t after_s = c.after_s; n < (size_t)c.count; after_s = at_s[n++])

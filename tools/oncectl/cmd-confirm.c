@@ -105,7 +105,8 @@ static uint64_t count_twice(const struct idset *ids)
 
 static int verify(struct confirm *c, const char *path)
 {
-	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	bool ours = strcmp(path, "-") != 0;
+	FILE *file = ours ? fopen(path, "re") : stdin;
 	uint64_t read = 0, lost = 0, twice;
 	char *line = NULL;
 	size_t cap = 0;
@@ -124,7 +125,7 @@ static int verify(struct confirm *c, const char *path)
 		}
 	}
 	free(line);
-	if (file != stdin)
+	if (ours)
 		(void)fclose(file);
 	if (code != 0)
 		return code;

@@ -224,7 +224,7 @@ static void check_round_trip(struct doctor *d)
 {
 	struct ctl *ctl = d->ctl;
 	struct once_op op = {.kind = ONCE_OP_DELETE, .key = once_str(ctl_key(ctl, "doctor"))};
-	int64_t times[ROUND_TRIPS], limit = ctl->config.timing.request_timeout_ns;
+	int64_t times[ROUND_TRIPS], median, slowest, limit = ctl->config.timing.request_timeout_ns;
 	char r[DURATION_TEXT_MAX];
 	enum level level;
 
@@ -242,17 +242,16 @@ static void check_round_trip(struct doctor *d)
 		times[i] = once_elapsed_max(response->sent, response->received);
 	}
 	qsort(times, ROUND_TRIPS, sizeof(times[0]), by_size);
-	level = times[ROUND_TRIPS - 1] * 2 > limit   ? BAD
-		: times[ROUND_TRIPS - 1] * 5 > limit ? WARN
-						     : GOOD;
+	median = times[ROUND_TRIPS / 2];
+	slowest = times[ROUND_TRIPS - 1];
+	level = slowest * 2 > limit ? BAD : slowest * 5 > limit ? WARN : GOOD;
 	doctor_find(d, level, "round trip",
 		ctl_printf(ctl,
 			"a write takes %.1f ms, the slowest of %d %.1f ms; RequestTimeout= "
 			"(profile %s) is "
 			"%s%s",
-			(double)times[ROUND_TRIPS / 2] / 1e6, ROUND_TRIPS,
-			(double)times[ROUND_TRIPS - 1] / 1e6, ctl->config.profile,
-			duration_format(r, limit),
+			(double)median / 1e6, ROUND_TRIPS, (double)slowest / 1e6,
+			ctl->config.profile, duration_format(r, limit),
 			level == GOOD ? "" : ": a slower profile would suit this etcd"));
 }
 

@@ -98,7 +98,7 @@ static int run_kill(struct ctl *ctl)
 {
 	const char *timeout = ctl_flag(ctl, "--timeout");
 	int64_t at_ms = 0, wait_ns = WAIT_DEFAULT;
-	struct ctl_run run, ended;
+	struct ctl_run run = {0}, ended;
 	int code = ctl_run_words(ctl, &at_ms);
 
 	if (code == CTL_OK && timeout)

@@ -68,7 +68,7 @@ static int find_begun(struct ctl *ctl, int64_t revision, struct ctl_run *ret)
 static int await(struct ctl *ctl, const char *trigger, int64_t revision, int64_t timeout_ns)
 {
 	int64_t take_up = timeout_ns < TAKE_UP ? timeout_ns : TAKE_UP, gone = 0;
-	struct ctl_run run, ended;
+	struct ctl_run run = {0}, ended;
 	bool taken = ctl_await(ctl, trigger, revision, take_up, is_taken_up, &gone);
 	int code;
 

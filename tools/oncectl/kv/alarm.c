@@ -52,34 +52,43 @@ static void print(struct ctl *ctl, const struct once_response *response, bool he
 	}
 }
 
-static int list(struct ctl *ctl, const struct once_response **ret)
+/* NULL: that was told, and *ret_code is the exit code. */
+static const struct once_response *list(struct ctl *ctl, int *ret_code)
 {
 	struct kv_request request = {.kind = KV_ALARMS};
+	const struct once_response *response;
 
-	if (ctl->n_words != 0)
-		return kv_error(
+	if (ctl->n_words != 0) {
+		*ret_code = kv_error(
 			CTL_BAD_ARGS, "%s command accepts no arguments", ctl->command->name);
-	*ret = kv_ask(ctl, &request);
-	return (*ret)->error < 0 ? kv_refused(CTL_FAILED, *ret) : CTL_OK;
+		return NULL;
+	}
+	response = kv_ask(ctl, &request);
+	if (response->error < 0) {
+		*ret_code = kv_refused(CTL_FAILED, response);
+		return NULL;
+	}
+	*ret_code = CTL_OK;
+	return response;
 }
 
 static int run_list(struct ctl *ctl)
 {
-	const struct once_response *response = NULL;
-	int code = list(ctl, &response);
+	int code;
+	const struct once_response *response = list(ctl, &code);
 
-	if (code == CTL_OK)
+	if (response)
 		print(ctl, response, true);
 	return code;
 }
 
 static int run_disarm(struct ctl *ctl)
 {
-	const struct once_response *raised = NULL, *response;
-	int code = list(ctl, &raised);
+	int code;
+	const struct once_response *raised = list(ctl, &code), *response;
 	struct once_response all;
 
-	if (code != CTL_OK)
+	if (!raised)
 		return code;
 	all = (struct once_response){.alarms = raised->alarms, .n_alarms = raised->n_alarms};
 	for (size_t i = 0; i < raised->n_alarms; i++) {
