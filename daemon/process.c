@@ -110,11 +110,12 @@ int process_init(
 
 void process_fini(struct process *p)
 {
-	if (p->scene) /* else it was never begun */
+	if (p->scene) { /* else it was never begun */
 		uplink_stop_forget(&p->stop);
-	if (p->timer)
-		p->scene->loop->ops->timer_free(p->timer);
-	p->timer = NULL;
+		if (p->timer)
+			p->scene->loop->ops->timer_free(p->timer);
+		p->timer = NULL;
+	}
 	output_fini(&p->output);
 	result_close(&p->result_fd);
 }

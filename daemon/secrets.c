@@ -108,7 +108,7 @@ static int open_file(const char *path, bool private, struct stat *ret_st, char *
 static int read_file(
 	const char *path, bool private, size_t max, char **ret, size_t *ret_size, char *why)
 {
-	struct stat st;
+	struct stat st = {0};
 	int fd = open_file(path, private, &st, why);
 	size_t size = 0;
 	ssize_t n = 1;
@@ -216,6 +216,7 @@ int secrets_read_password(const char *path, char **ret, char why[SECRETS_WHY_MAX
 	else if (!utf8_valid(data, size)) /* no JSON could carry it */
 		r = refuse(-EINVAL, why, "it is not UTF-8, expected one line of text");
 	if (r < 0) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): read_file() gave it */
 		explicit_bzero(data, size);
 		free(data);
 		return r;

@@ -118,8 +118,13 @@ static void add_watch(struct session *s, const char *text, char **words, int n)
 	struct ctl line = *s->ctl;
 	struct kv_watcher *w = arena_alloc(&s->ctl->line, sizeof(*w));
 	const char *why = NULL;
-	int code = w ? check_words(s, &line, words, n) : ctl_out_of_memory();
+	int code;
 
+	if (!w) {
+		s->code = ctl_out_of_memory();
+		return;
+	}
+	code = check_words(s, &line, words, n);
 	if (code == CTL_OK && line.command_argv) {
 		w->command = keep_words(s->ctl, line.command_argv);
 		why = w->command ? NULL : "out of memory";
@@ -240,8 +245,9 @@ int kv_watch_interactive(struct ctl *ctl, const struct kv_watch_environment *env
 	s.input = ctl->loop->ops->io_new(ctl->loop, STDIN_FILENO, on_input, &s);
 	if (!s.text || !s.input)
 		s.code = ctl_out_of_memory();
-	while (s.code == CTL_OK)
-		turn(&s);
+	else
+		while (s.code == CTL_OK)
+			turn(&s);
 	for (struct kv_watcher *w = s.watchers; w; w = w->next)
 		w->watch = once_watch_cancel(w->watch);
 	if (s.input)
