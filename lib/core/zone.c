@@ -94,6 +94,7 @@ static void find_by_rule(const struct zone *zone, int64_t at_s, struct zone_segm
 	ret->start_s = listed_s > first_s ? listed_s : first_s;
 	ret->end_s = last_s;
 	for (int i = 0; i < CHANGES_AROUND; i++) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): changes_around() fills them */
 		if (changes[i].at_s > at_s) {
 			ret->end_s = changes[i].at_s < last_s ? changes[i].at_s : last_s;
 			break;

@@ -51,6 +51,7 @@ static void recover(struct once_elector *e, const struct once_elector_config *co
 	if (!config->recovered || config->recovered_size >= sizeof(text))
 		return;
 	memcpy(text, config->recovered, config->recovered_size);
+	/* NOLINTNEXTLINE(cert-err34-c): the guardian's own words */
 	if (sscanf(text, "1 %lld %lld %llx %d", &token, &lease, &incarnation, &ready) != 4)
 		return;
 	e->recovered.token = token;

@@ -59,7 +59,7 @@ static struct once_bytes last_leader(const struct once_elector *e)
 
 static bool same(struct once_bytes a, struct once_bytes b)
 {
-	return a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
+	return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
 static struct peer *find(struct once_node *n, struct once_bytes name)
@@ -117,6 +117,7 @@ static unsigned rank_of(const struct once_elector *e, const struct peer *heir)
 
 	if (!before)
 		return 0;
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): takes a self that is not there for an element */
 	list_foreach (i, &e->node->peers) {
 		const struct peer *p = list_entry(i, struct peer, in_node);
 		if (p != self && p != heir && p != e->last)
