@@ -22,10 +22,10 @@ import xml.etree.ElementTree as ElementTree
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BEFORE = ("scripts", "build")
-BESIDE = ("static", "virtual", "coverage", "warnings", "asan-virtual")  # no clock is looked at in them
+BESIDE = ("static", "virtual", "warnings", "asan-virtual")  # no clock is looked at in them
 STAGES = ("meson", "integration", "auth", "systemd")
 AFTER = ("asan", "torture")
-ASKED_FOR = ("auth_all",)
+ASKED_FOR = ("auth_all", "coverage")
 AUTH_SAMPLE = ("test_operate.py::test_runs_by_hand", "test_operate.py::test_a_pause_skips_and_says_so",
                "test_takeover.py::test_kill_both",
                "test_takeover.py::test_one_of_three_runs_it",
