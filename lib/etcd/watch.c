@@ -41,6 +41,7 @@ static void close_stream(struct once_watch *w)
 	w->stream++;
 	list_remove(&w->waiter.in_auth);
 	for (size_t i = 0; i < w->n_ranges; i++) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): none without n_ranges */
 		w->ranges[i].created = false;
 		watch_range_drop(&w->ranges[i]);
 	}
@@ -226,8 +227,10 @@ static int open_stream(struct once_watch *w)
 	const char *headers[] = {"Grpc-Metadata-hasleader: true", client->auth.header, NULL};
 	struct client_gen *gen;
 	int r = encode(w);
-	r = r ? r : client_gen(client, &gen);
-	if (r < 0) {
+	if (r == 0) {
+		r = client_gen(client, &gen);
+	}
+	if (r != 0) {
 		return r;
 	}
 	struct transport_request request = {

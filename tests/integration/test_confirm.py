@@ -57,6 +57,12 @@ def test_every_id_comes_back_in_order(cluster, mode, tmp_path):
 
 
 @plain
+def test_a_file_that_cannot_be_read_verifies_nothing(cluster, tmp_path):
+    _, err = confirm(cluster, "--verify", str(tmp_path), code=2)
+    assert err == "oncectl: --verify: %s: Is a directory\n" % tmp_path
+
+
+@plain
 @each
 def test_duplicates_are_told(cluster, mode):
     out, err = confirm(cluster, "--mode", mode, "--unordered", input="a\nb\na\nc\n", code=1)

@@ -125,6 +125,8 @@ static int verify(struct confirm *c, const char *path)
 		}
 	}
 	free(line);
+	if (code == 0 && !feof(file)) /* a directory, a bad disk: nothing is said of what was not read */
+		code = ctl_error(CTL_USAGE, "--verify: %s: %s", path, strerror(errno));
 	if (ours)
 		(void)fclose(file);
 	if (code != 0)
