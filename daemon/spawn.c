@@ -54,6 +54,7 @@ int spawn_parse(const struct link_launch *packet, size_t packet_size, struct spa
 	strings[n] = NULL;
 	ret->argv = strings;
 	ret->envp = strings + packet->argc + 1;
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): argc is 1 at least */
 	return strings[0][0] ? 0 : -EINVAL;
 }
 
