@@ -22,7 +22,11 @@ struct rig {
 #define RIG_HEADER                                                                                 \
 	"\"header\":{\"cluster_id\":\"1\",\"member_id\":\"2\",\"revision\":\"5\",\"raft_term\":"   \
 	"\"3\"}"
+#define RIG_PUT "/v3/kv/put"
 #define RIG_PUT_OK "{" RIG_HEADER "}"
+#define RIG_LOGIN "/v3/auth/authenticate"
+#define RIG_TOKEN_OK "{" RIG_HEADER ",\"token\":\"T.1\"}"
+#define RIG_BAD_TOKEN "{\"error\":\"x\",\"message\":\"etcdserver: invalid auth token\",\"code\":16}"
 
 void rig_init(struct rig *rig, size_t n_endpoints, const char *user);
 /* Frees the client if it is there, and checks that nothing was left behind. */
