@@ -1,83 +1,7 @@
 /* The ledger's decisions, on a server that loses answers, loses requests and applies some late. */
-#include "tests/unit/unit.h"
-#include "tests/fake/etcd.h"
-#include "etcd/internal.h"
+#include "tests/unit/ledger.h"
 
-#include <once/control.h>
-#include <once/ledger.h>
-
-#define MS ONCE_NSEC_PER_MSEC
 #define S ONCE_NSEC_PER_SEC
-#define LEADER "/leader"
-#define MOMENT INT64_C(1795372200000)
-#define KEY "/onced/run/j/2026-11-22T18:30:00Z"
-
-struct world {
-	struct fake_loop loop;
-	struct fake_etcd *etcd;
-	struct transport_fake *transport; /* the client's */
-	struct once_client *client;
-	struct once_records *records;
-	struct once_task *task;
-	struct once_term term;
-	/* what the last operation said */
-	int n_done, result;
-	enum once_outcome outcome;
-	int64_t mod, deleted;
-	enum once_run_state shown; /* 0: none */
-	uint32_t shown_attempt;
-	char rows[4096];
-	int stop_after; /* rows; 0: never */
-	bool cancel_in_row;
-};
-
-static void begin_world(struct world *w)
-{
-	const char *const endpoints[] = {"https://a:1"};
-	struct once_client_config config = {.endpoints = endpoints, .n_endpoints = 1};
-	struct once_records_config records = {0};
-
-	memset(w, 0, sizeof(*w));
-	fake_loop_init(&w->loop);
-	w->etcd = fake_etcd_new(&w->loop);
-	w->transport = fake_transport_new(&w->loop);
-	assert_int_equal(client_new_on(&w->client, &w->loop.loop, &config, NULL, NULL, NULL,
-				 &w->transport->base),
-		0);
-	assert_int_equal(
-		once_records_new(&w->records, w->client, &w->loop.loop, &records, NULL), 0);
-	fake_etcd_put(w->etcd, LEADER, "n1", 0);
-	w->term = (struct once_term){LEADER, fake_etcd_get(w->etcd, LEADER)->create};
-}
-
-static void end_world(struct world *w)
-{
-	w->records = once_records_free(w->records);
-	w->client = once_client_free(w->client);
-	assert_int_equal(w->loop.n_timers, 0);
-	fake_etcd_free(w->etcd);
-}
-
-/* Serves one request with this fate, when it comes. */
-static void serve(struct world *w, enum fake_fate fate)
-{
-	for (int i = 0; i < 10000; i++) {
-		if (fake_etcd_serve(w->etcd, w->transport, fate))
-			return;
-		(void)fake_loop_turn(&w->loop, 10 * S);
-	}
-	fail_msg("no request came");
-}
-
-/* Answers everything until the operation is done. */
-static void serve_all(struct world *w)
-{
-	for (int i = 0; i < 10000 && w->n_done == 0; i++) {
-		if (!fake_etcd_serve(w->etcd, w->transport, FATE_ANSWERED))
-			(void)fake_loop_turn(&w->loop, 10 * S);
-	}
-	assert_int_equal(w->n_done, 1);
-}
 
 static void on_answer(void *userdata, const struct once_ledger_answer *answer)
 {
@@ -94,17 +18,9 @@ static void on_answer(void *userdata, const struct once_ledger_answer *answer)
 	assert_true(answer->message[0] != '\0');
 }
 
-static const struct once_run begun = {.state = ONCE_RUN_BEGUN,
-	.id = "01",
-	.token = 2,
-	.node = "n1",
-	.attempt = 1,
-	.scheduled_ms = MOMENT,
-	.start_ms = MOMENT + 5};
-
 static void start_begin(struct world *w, const struct once_run *run)
 {
-	struct once_begin begin = {.key = KEY, .run = run, .term = &w->term};
+	struct once_begin begin = {.key = RUN, .run = run, .term = &w->term};
 
 	w->n_done = 0;
 	assert_int_equal(once_ledger_begin(w->records, &w->task, &begin, 0, on_answer, w), 0);
@@ -127,12 +43,6 @@ static int64_t given_begun(struct world *w)
 	return w->mod;
 }
 
-static void new_leader(struct world *w)
-{
-	fake_etcd_delete(w->etcd, LEADER);
-	fake_etcd_put(w->etcd, LEADER, "n2", 0);
-}
-
 static void a_run_begins_once(void **state)
 {
 	struct once_run other = begun;
@@ -140,7 +50,7 @@ static void a_run_begins_once(void **state)
 
 	begin_world(&w);
 	assert_true(given_begun(&w) > 0);
-	assert_int_equal(w.mod, fake_etcd_get(w.etcd, KEY)->mod);
+	assert_int_equal(w.mod, fake_etcd_get(w.etcd, RUN)->mod);
 	memcpy(other.id, "02", 3);
 	start_begin(&w, &other);
 	serve_all(&w);
@@ -161,8 +71,8 @@ static void a_lost_answer_is_asked_for_again(void **state)
 	assert_int_equal(w.n_done, 0); /* after a doubt, what is there has to be shown twice */
 	serve(&w, FATE_ANSWERED);
 	check(&w, ONCE_LEDGER_DONE, ONCE_APPLIED);
-	assert_int_equal(w.mod, fake_etcd_get(w.etcd, KEY)->mod);
-	assert_int_equal(fake_etcd_get(w.etcd, KEY)->version, 1);
+	assert_int_equal(w.mod, fake_etcd_get(w.etcd, RUN)->mod);
+	assert_int_equal(fake_etcd_get(w.etcd, RUN)->version, 1);
 	/* a copy that comes late changes nothing */
 	end_world(&w);
 }
@@ -179,10 +89,10 @@ static void a_garbled_answer_after_a_doubt_decides_nothing(void **state)
 	begin_world(&w);
 	start_begin(&w, &begun);
 	serve(&w, FATE_ANSWER_LOST);
-	while (!fake_pending(w.transport, "/v3/kv/txn"))
-		(void)fake_loop_turn(&w.loop, S);
-	fake_answer(fake_pending(w.transport, "/v3/kv/txn"), 200, garbled);
-	fake_loop_run(&w.loop, 0);
+	while (!fake_pending(w.rig.transport, "/v3/kv/txn"))
+		(void)fake_loop_turn(&w.rig.loop, S);
+	fake_answer(fake_pending(w.rig.transport, "/v3/kv/txn"), 200, garbled);
+	fake_loop_run(&w.rig.loop, 0);
 	assert_int_equal(w.n_done, 0);
 	serve(&w, FATE_ANSWERED);
 	assert_int_equal(w.n_done, 0);
@@ -201,9 +111,9 @@ static void a_late_copy_does_nothing(void **state)
 	serve(&w, FATE_LATE);
 	serve_all(&w);
 	check(&w, ONCE_LEDGER_DONE, ONCE_APPLIED);
-	mod = fake_etcd_get(w.etcd, KEY)->mod;
+	mod = fake_etcd_get(w.etcd, RUN)->mod;
 	assert_true(fake_etcd_deliver_late(w.etcd));
-	assert_int_equal(fake_etcd_get(w.etcd, KEY)->mod, mod);
+	assert_int_equal(fake_etcd_get(w.etcd, RUN)->mod, mod);
 	end_world(&w);
 }
 
@@ -219,7 +129,7 @@ static void the_term_guards_the_begin(void **state)
 	check(&w, ONCE_LEDGER_FENCED, ONCE_NOT_APPLIED);
 	/* and what is still on its way finds the same */
 	assert_true(fake_etcd_deliver_late(w.etcd));
-	assert_null(fake_etcd_get(w.etcd, KEY));
+	assert_null(fake_etcd_get(w.etcd, RUN));
 	end_world(&w);
 }
 
@@ -242,17 +152,17 @@ static void nobody_answers(void **state)
 	int64_t since;
 
 	begin_world(&w);
-	since = w.loop.now_ns;
+	since = w.rig.loop.now_ns;
 	start_begin(&w, &begun);
 	while (w.n_done == 0)
-		(void)fake_loop_turn(&w.loop, 60 * S);
-	assert_true(w.loop.now_ns - since >= 30 * S && w.loop.now_ns - since < 31 * S);
+		(void)fake_loop_turn(&w.rig.loop, 60 * S);
+	assert_true(w.rig.loop.now_ns - since >= 30 * S && w.rig.loop.now_ns - since < 31 * S);
 	check(&w, -ETIMEDOUT, ONCE_UNKNOWN);
 	/* never sent: then it is certain */
 	start_begin(&w, &begun);
 	while (w.n_done == 0) {
-		if (!fake_etcd_serve(w.etcd, w.transport, FATE_UNREACHABLE))
-			(void)fake_loop_turn(&w.loop, 60 * S);
+		if (!fake_etcd_serve(w.etcd, w.rig.transport, FATE_UNREACHABLE))
+			(void)fake_loop_turn(&w.rig.loop, 60 * S);
 	}
 	check(&w, -EHOSTUNREACH, ONCE_NOT_APPLIED);
 	end_world(&w);
@@ -267,13 +177,13 @@ static void a_refusal_after_an_unknown_stays_unknown(void **state)
 	begin_world(&w);
 	start_begin(&w, &begun);
 	serve(&w, FATE_LATE);
-	while (!fake_pending(w.transport, "/v3/kv/txn"))
-		(void)fake_loop_turn(&w.loop, S);
-	fake_answer(fake_pending(w.transport, "/v3/kv/txn"), 403, denied);
+	while (!fake_pending(w.rig.transport, "/v3/kv/txn"))
+		(void)fake_loop_turn(&w.rig.loop, S);
+	fake_answer(fake_pending(w.rig.transport, "/v3/kv/txn"), 403, denied);
 	check(&w, -EPERM, ONCE_UNKNOWN);
 	start_begin(&w, &begun);
-	fake_loop_run(&w.loop, 0);
-	fake_answer(fake_pending(w.transport, "/v3/kv/txn"), 403, denied);
+	fake_loop_run(&w.rig.loop, 0);
+	fake_answer(fake_pending(w.rig.transport, "/v3/kv/txn"), 403, denied);
 	check(&w, -EPERM, ONCE_NOT_APPLIED);
 	end_world(&w);
 }
@@ -288,7 +198,7 @@ static void a_write_that_passes_the_quota_is_made(void **state)
 	assert_int_equal(w.n_done, 0);
 	serve_all(&w);
 	check(&w, ONCE_LEDGER_DONE, ONCE_APPLIED);
-	assert_int_equal(fake_etcd_get(w.etcd, KEY)->version, 1);
+	assert_int_equal(fake_etcd_get(w.etcd, RUN)->version, 1);
 	end_world(&w);
 }
 
@@ -300,11 +210,11 @@ static void an_operation_can_be_dropped_at_any_moment(void **state)
 		begin_world(&w);
 		start_begin(&w, &begun);
 		if (when > 0)
-			fake_loop_run(&w.loop, 0);
+			fake_loop_run(&w.rig.loop, 0);
 		if (when > 1)
 			serve(&w, FATE_ANSWER_LOST);
 		w.task = once_task_cancel(w.task);
-		fake_loop_run(&w.loop, 100 * S);
+		fake_loop_run(&w.rig.loop, 100 * S);
 		assert_int_equal(w.n_done, 0);
 		end_world(&w);
 	}
@@ -316,7 +226,7 @@ static void an_operation_can_be_dropped_at_any_moment(void **state)
 
 static void what_goes_with_a_begin(void **state)
 {
-	struct once_begin begin = {.key = KEY,
+	struct once_begin begin = {.key = RUN,
 		.run = &begun,
 		.cursor_key = "/onced/job/j/next",
 		.cursor_value = "{}",
@@ -330,7 +240,7 @@ static void what_goes_with_a_begin(void **state)
 	assert_int_equal(once_ledger_begin(w.records, &w.task, &begin, 0, on_answer, &w), 0);
 	serve_all(&w);
 	check(&w, ONCE_LEDGER_WITHDRAWN, ONCE_NOT_APPLIED);
-	assert_null(fake_etcd_get(w.etcd, KEY));
+	assert_null(fake_etcd_get(w.etcd, RUN));
 	assert_null(fake_etcd_get(w.etcd, begin.cursor_key));
 	/* with it all happens, once, though the answer is lost */
 	w.n_done = 0;
@@ -354,7 +264,7 @@ static void end(struct world *w, int64_t mod, const struct once_op *results, siz
 	run.end_ms = MOMENT + 1000;
 	w->n_done = 0;
 	assert_int_equal(
-		once_ledger_end(w->records, &w->task, KEY, mod, &run, results, n, 0, on_answer, w),
+		once_ledger_end(w->records, &w->task, RUN, mod, &run, results, n, 0, on_answer, w),
 		0);
 }
 
@@ -373,7 +283,7 @@ static void the_end_is_guarded_by_the_record_alone(void **state)
 	serve(&w, FATE_ANSWER_LOST);
 	serve_all(&w);
 	check(&w, ONCE_LEDGER_DONE, ONCE_APPLIED);
-	assert_int_equal(fake_etcd_get(w.etcd, KEY)->version, 2);
+	assert_int_equal(fake_etcd_get(w.etcd, RUN)->version, 2);
 	assert_int_equal(fake_etcd_get(w.etcd, "/r")->version, 1);
 	value = fake_etcd_value(w.etcd, "/r");
 	assert_string_equal(value, "42");
@@ -397,7 +307,7 @@ static void a_late_end_loses_to_a_decision_and_leaves_no_result(void **state)
 	memcpy(decided.closed_by, "n2", 3);
 	w.n_done = 0;
 	assert_int_equal(once_ledger_decide(
-				 w.records, &w.task, KEY, mod, &decided, &w.term, 0, on_answer, &w),
+				 w.records, &w.task, RUN, mod, &decided, &w.term, 0, on_answer, &w),
 		0);
 	serve(&w, FATE_ANSWER_LOST);
 	serve_all(&w);
@@ -422,13 +332,13 @@ static void two_leaders_decide_once(void **state)
 	second.state = ONCE_RUN_LOST;
 	w.n_done = 0;
 	assert_int_equal(
-		once_ledger_decide(w.records, NULL, KEY, mod, &first, &w.term, 0, on_answer, &w),
+		once_ledger_decide(w.records, NULL, RUN, mod, &first, &w.term, 0, on_answer, &w),
 		0);
 	serve_all(&w);
 	check(&w, ONCE_LEDGER_DONE, ONCE_APPLIED);
 	w.n_done = 0;
 	assert_int_equal(
-		once_ledger_decide(w.records, NULL, KEY, mod, &second, &w.term, 0, on_answer, &w),
+		once_ledger_decide(w.records, NULL, RUN, mod, &second, &w.term, 0, on_answer, &w),
 		0);
 	serve_all(&w);
 	check(&w, ONCE_LEDGER_CHANGED, ONCE_NOT_APPLIED);
@@ -438,7 +348,7 @@ static void two_leaders_decide_once(void **state)
 	new_leader(&w);
 	w.n_done = 0;
 	assert_int_equal(
-		once_ledger_decide(w.records, NULL, KEY, w.mod, &second, &w.term, 0, on_answer, &w),
+		once_ledger_decide(w.records, NULL, RUN, w.mod, &second, &w.term, 0, on_answer, &w),
 		0);
 	serve_all(&w);
 	check(&w, ONCE_LEDGER_FENCED, ONCE_NOT_APPLIED);
@@ -450,7 +360,7 @@ static void a_foreign_record_is_not_overwritten(void **state)
 	struct world w;
 
 	begin_world(&w);
-	fake_etcd_put(w.etcd, KEY, "not a record", 0);
+	fake_etcd_put(w.etcd, RUN, "not a record", 0);
 	start_begin(&w, &begun);
 	serve_all(&w);
 	check(&w, ONCE_LEDGER_EXISTS, ONCE_NOT_APPLIED);
@@ -462,12 +372,12 @@ static void bad_requests_are_refused_at_once(void **state)
 {
 	struct once_op twice[] = {{.kind = ONCE_OP_PUT, .key = once_str("/a")},
 		{.kind = ONCE_OP_DELETE, .key = once_str("/a")}};
-	struct once_op own = {.kind = ONCE_OP_PUT, .key = once_str(KEY)};
+	struct once_op own = {.kind = ONCE_OP_PUT, .key = once_str(RUN)};
 	struct once_op range = {.kind = ONCE_OP_RANGE, .key = once_str("/a")};
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
 	struct once_op many[ONCE_RESULTS_MAX + 1];
 	struct once_run run = begun;
-	struct once_begin begin = {.key = KEY, .run = &run};
+	struct once_begin begin = {.key = RUN, .run = &run};
 	struct once_records *records = NULL;
 	struct once_records_config config = {.prefix = "/onced/"};
 	const char *message = NULL;
@@ -476,7 +386,7 @@ static void bad_requests_are_refused_at_once(void **state)
 
 	begin_world(&w);
 	run.state = ONCE_RUN_OK;
-#define END(ops, n) once_ledger_end(w.records, NULL, KEY, 5, &run, ops, n, 0, on_answer, &w)
+#define END(ops, n) once_ledger_end(w.records, NULL, RUN, 5, &run, ops, n, 0, on_answer, &w)
 	assert_int_equal(once_ledger_begin(w.records, NULL, &begin, 0, on_answer, &w), -EINVAL);
 	assert_int_equal(END(twice, 2), -EINVAL);
 	assert_int_equal(END(&own, 1), -EINVAL);
@@ -491,7 +401,7 @@ static void bad_requests_are_refused_at_once(void **state)
 	run.id[0] = '\0';
 	assert_int_equal(once_ledger_begin(w.records, NULL, &begin, 0, on_answer, &w), -EINVAL);
 	assert_int_equal(
-		once_records_new(&records, w.client, &w.loop.loop, &config, &message), -EINVAL);
+		once_records_new(&records, w.rig.client, &w.rig.loop.loop, &config, &message), -EINVAL);
 	assert_non_null(strstr(message, "without a slash"));
 	assert_int_equal(once_ledger_list(w.records, NULL, &list, NULL, NULL, &w), -EINVAL);
 	list = (struct once_list){.kind = ONCE_KEY_RUN, .name = "J"};
@@ -500,217 +410,6 @@ static void bad_requests_are_refused_at_once(void **state)
 	assert_int_equal(once_ledger_list(w.records, NULL, &list, NULL, NULL, &w), -EINVAL);
 	list = (struct once_list){.kind = ONCE_KEY_RUN, .last = 1001};
 	assert_int_equal(once_ledger_list(w.records, NULL, &list, NULL, NULL, &w), -EINVAL);
-	end_world(&w);
-}
-
-/* ---- reading --------------------------------------------------------------------------------- */
-
-static void given_run(
-	struct world *w, const char *job, int64_t at_ms, enum once_run_state run_state)
-{
-	struct once_run run = begun;
-	char key[ONCE_KEY_SIZE], *text;
-	size_t size;
-
-	run.state = run_state;
-	assert_int_equal(once_key_make(key, "/onced", ONCE_KEY_RUN, job, NULL, at_ms), 0);
-	assert_int_equal(once_run_encode(&text, &size, &run), 0);
-	fake_etcd_put(w->etcd, key, text, 0);
-	free(text);
-}
-
-/* "j+5 ok, j+6.001 failed": seconds after MOMENT. */
-static int on_row(void *userdata, const struct once_row *row)
-{
-	struct world *w = userdata;
-	size_t n = strlen(w->rows);
-	int64_t ms = row->key.at_ms - MOMENT;
-
-	if (row->error == -EINVAL)
-		(void)snprintf(w->rows + n, sizeof(w->rows) - n, "%s%.*s is none", n ? ", " : "",
-			(int)row->text.size, (const char *)row->text.data);
-	else
-		(void)snprintf(w->rows + n, sizeof(w->rows) - n, "%s%s+%d%s %s", n ? ", " : "",
-			row->key.name, (int)(ms / 1000), ms % 1000 ? "t" : "",
-			row->run ? once_run_state_name(row->run->state) : "unreadable");
-	if (w->cancel_in_row)
-		w->task = once_task_cancel(w->task);
-	return w->stop_after && --w->stop_after == 0 ? -EPIPE : 0;
-}
-
-static void on_list(void *userdata, int error, int64_t revision, const char *message)
-{
-	struct world *w = userdata;
-
-	w->n_done++;
-	w->task = NULL;
-	w->result = error;
-	assert_non_null(message);
-	assert_true(error || revision == w->etcd->revision);
-}
-
-static void list(struct world *w, const struct once_list *what, const char *expected)
-{
-	w->rows[0] = '\0';
-	w->n_done = 0;
-	assert_int_equal(once_ledger_list(w->records, &w->task, what, on_row, on_list, w), 0);
-	serve_all(w);
-	assert_string_equal(w->rows, expected);
-}
-
-static void given_history(struct world *w)
-{
-	begin_world(w);
-	given_run(w, "j", MOMENT, ONCE_RUN_OK);
-	given_run(w, "j", MOMENT + 5000, ONCE_RUN_FAILED);
-	given_run(w, "j", MOMENT + 5001, ONCE_RUN_OK);
-	given_run(w, "j", MOMENT + 9000, ONCE_RUN_BEGUN);
-	given_run(w, "k", MOMENT, ONCE_RUN_SKIPPED);
-	fake_etcd_put(w->etcd, "/onced/run/j/x", "?", 0);
-	fake_etcd_put(w->etcd, "/onced/run/k/2026-11-22T18:30:07Z", "?", 0);
-	fake_etcd_put(w->etcd, "/onced/runner", "?", 0);
-}
-
-static void lists(void **state)
-{
-	struct world w;
-
-	given_history(&w);
-	list(&w, &(struct once_list){.kind = ONCE_KEY_RUN, .name = "j"},
-		"j+0 ok, j+5t ok, j+5 failed, j+9 begun, /onced/run/j/x is none");
-	list(&w, &(struct once_list){.kind = ONCE_KEY_RUN, .states = 1 << ONCE_RUN_BEGUN},
-		"j+9 begun");
-	list(&w, &(struct once_list){.kind = ONCE_KEY_RUN, .name = "k"},
-		"k+0 skipped, k+7 unreadable");
-	list(&w,
-		&(struct once_list){
-			.kind = ONCE_KEY_RUN, .name = "j", .states = 1 << ONCE_RUN_OK, .last = 1},
-		"j+5t ok");
-	list(&w,
-		&(struct once_list){.kind = ONCE_KEY_RUN,
-			.name = "j",
-			.from_ms = MOMENT + 5000,
-			.until_ms = MOMENT + 9000},
-		"j+5t ok, j+5 failed");
-	list(&w,
-		&(struct once_list){.kind = ONCE_KEY_RUN,
-			.name = "j",
-			.from_ms = MOMENT + 5001,
-			.until_ms = MOMENT + 9001},
-		"j+5t ok, j+9 begun");
-	list(&w, &(struct once_list){.kind = ONCE_KEY_RUN, .name = "j", .until_ms = MOMENT + 5001},
-		"j+0 ok, j+5 failed");
-	list(&w, &(struct once_list){.kind = ONCE_KEY_RUN, .name = "none"}, "");
-	list(&w, &(struct once_list){.kind = ONCE_KEY_ONCE, .name = "x"}, "");
-	end_world(&w);
-}
-
-static void a_list_can_be_ended(void **state)
-{
-	struct world w;
-
-	given_history(&w);
-	w.stop_after = 2;
-	list(&w, &(struct once_list){.kind = ONCE_KEY_RUN, .name = "j"}, "j+0 ok, j+5t ok");
-	assert_int_equal(w.result, -EPIPE);
-	for (int last = 0; last < 2; last++) {
-		w.cancel_in_row = true;
-		w.rows[0] = '\0';
-		w.n_done = 0;
-		assert_int_equal(
-			once_ledger_list(w.records, &w.task,
-				&(struct once_list){
-					.kind = ONCE_KEY_RUN, .name = "k", .last = last * 5},
-				on_row, on_list, &w),
-			0);
-		serve(&w, FATE_ANSWERED);
-		fake_loop_run(&w.loop, 100 * S);
-		assert_int_equal(w.n_done, 0);
-		assert_string_equal(w.rows, last ? "k+7 unreadable" : "k+0 skipped");
-	}
-	end_world(&w);
-}
-
-/* ---- trimming -------------------------------------------------------------------------------- */
-
-static void on_trimmed(void *userdata, int error, int64_t deleted, const char *message)
-{
-	struct world *w = userdata;
-
-	w->n_done++;
-	w->task = NULL;
-	w->result = error;
-	w->deleted = deleted;
-	assert_non_null(message);
-}
-
-static void trim(struct world *w, uint32_t ok, uint32_t failed)
-{
-	struct once_history keep = {ok, failed};
-
-	w->n_done = 0;
-	assert_int_equal(
-		once_ledger_trim(w->records, &w->task, "j", &keep, &w->term, on_trimmed, w), 0);
-}
-
-static void history_is_kept_short(void **state)
-{
-	static const enum once_run_state states[] = {
-		ONCE_RUN_OK, ONCE_RUN_FAILED, ONCE_RUN_SKIPPED, ONCE_RUN_LOST, ONCE_RUN_BEGUN};
-	struct world w;
-
-	begin_world(&w);
-	for (int i = 0; i < 300; i++)
-		given_run(&w, "j", MOMENT + i * 1000, states[i % 5]);
-	given_run(&w, "k", MOMENT, ONCE_RUN_OK);
-	trim(&w, 3, 2);
-	serve_all(&w);
-	assert_int_equal(w.result, 0);
-	/* 60 of each; of the failed there are 120; the begun stay */
-	assert_int_equal(w.deleted, 57 + 118 + 58);
-	assert_int_equal(w.etcd->n_kvs, 1 + 1 + 60 + 3 + 2 + 2);
-	list(&w, &(struct once_list){.kind = ONCE_KEY_RUN, .name = "j", .states = 1 << ONCE_RUN_OK},
-		"j+285 ok, j+290 ok, j+295 ok");
-	list(&w,
-		&(struct once_list){
-			.kind = ONCE_KEY_RUN, .name = "j", .states = 1 << ONCE_RUN_SKIPPED},
-		"j+292 skipped, j+297 skipped");
-	trim(&w, 3, 2);
-	serve_all(&w);
-	assert_int_equal(w.deleted, 0);
-	end_world(&w);
-}
-
-static void a_predecessor_deletes_nothing(void **state)
-{
-	struct world w;
-
-	begin_world(&w);
-	given_run(&w, "j", MOMENT, ONCE_RUN_OK);
-	trim(&w, 0, 0);
-	serve(&w, FATE_ANSWERED); /* the list */
-	serve(&w, FATE_LATE);
-	new_leader(&w);
-	serve_all(&w);
-	assert_int_equal(w.result, ONCE_LEDGER_FENCED);
-	(void)fake_etcd_deliver_late(w.etcd);
-	assert_non_null(fake_etcd_get(w.etcd, KEY));
-	end_world(&w);
-}
-
-static void what_changed_meanwhile_stays(void **state)
-{
-	struct world w;
-
-	begin_world(&w);
-	given_run(&w, "j", MOMENT, ONCE_RUN_OK);
-	trim(&w, 0, 0);
-	serve(&w, FATE_ANSWERED);
-	given_run(&w, "j", MOMENT, ONCE_RUN_BEGUN);
-	serve_all(&w);
-	assert_int_equal(w.result, 0);
-	assert_int_equal(w.deleted, 0);
-	assert_non_null(fake_etcd_get(w.etcd, KEY));
 	end_world(&w);
 }
 
@@ -733,11 +432,6 @@ int main(void)
 		cmocka_unit_test(two_leaders_decide_once),
 		cmocka_unit_test(a_foreign_record_is_not_overwritten),
 		cmocka_unit_test(bad_requests_are_refused_at_once),
-		cmocka_unit_test(lists),
-		cmocka_unit_test(a_list_can_be_ended),
-		cmocka_unit_test(history_is_kept_short),
-		cmocka_unit_test(a_predecessor_deletes_nothing),
-		cmocka_unit_test(what_changed_meanwhile_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* Every allocation of the ledger, claims, flows, numbers and writers is refused once, over a little etcd in
  * virtual time: whatever is said to be done is in etcd, whatever was accepted is answered exactly once,
  * nothing leaks. */
+#include "tests/unit/ledger.h"
 #include "tests/unit/refuse.h"
-#include "tests/unit/unit.h"
 
 #include "tests/fake/crowd.h"
 
@@ -10,9 +10,6 @@
 #include <once/confirm.h>
 #include <once/flow.h>
 #include <once/ids.h>
-
-#define MOMENT INT64_C(1795372200000)
-#define RUN "/onced/run/j/2026-11-22T18:30:00Z"
 
 enum { STEPS_MAX = 20000 };
 
@@ -26,8 +23,8 @@ static void begin(void)
 	refuse_pause(true);
 	crowd_init(&crowd, 1, 1, 0);
 	records = crowd.member[0].records;
-	fake_etcd_put(crowd.etcd, "/leader", "n1", 0);
-	term = (struct once_term){"/leader", fake_etcd_get(crowd.etcd, "/leader")->create};
+	fake_etcd_put(crowd.etcd, LEADER, "n1", 0);
+	term = (struct once_term){LEADER, fake_etcd_get(crowd.etcd, LEADER)->create};
 	refuse_pause(false);
 }
 
@@ -66,14 +63,6 @@ static void on_answer(void *userdata, const struct once_ledger_answer *answer)
 	assert_true(answer->message != NULL);
 	*a = (struct answer){a->n + 1, answer->result, answer->outcome, answer->mod_revision};
 }
-
-static const struct once_run begun = {.state = ONCE_RUN_BEGUN,
-	.id = "01",
-	.token = 2,
-	.node = "n1",
-	.attempt = 1,
-	.scheduled_ms = MOMENT,
-	.start_ms = MOMENT + 5};
 
 static int begin_run(int64_t *ret_mod)
 {
