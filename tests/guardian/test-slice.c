@@ -113,6 +113,17 @@ static pid_t start_unit(void)
 	return child;
 }
 
+/* A guardian with one run, number 1, in the slice. False: as enter(). */
+static bool enter_with_run(struct world *w)
+{
+	if (!enter(w))
+		return false;
+	begin(w);
+	extend(w, 0, 5, 30000, 200, 400);
+	(void)launched(w, 0, 5, 1, 0, "exec sleep 600");
+	return true;
+}
+
 static bool is_killed_within(pid_t pid, int ms)
 {
 	int status = 0;
@@ -124,11 +135,8 @@ static void test_a_run_is_over_when_its_slice_is(struct world *w)
 {
 	pid_t process;
 
-	if (!enter(w))
+	if (!enter_with_run(w))
 		return;
-	begin(w);
-	extend(w, 0, 5, 30000, 200, 400);
-	(void)launched(w, 0, 5, 1, 0, "exec sleep 600");
 	CHECK(gate_is_open());
 	process = start_unit();
 	launch(w, 0, 5, 2, 0, "exec sleep 600");
@@ -177,11 +185,8 @@ static void test_the_keeper_ends_it(struct world *w)
 {
 	pid_t process;
 
-	if (!enter(w))
+	if (!enter_with_run(w))
 		return;
-	begin(w);
-	extend(w, 0, 5, 30000, 200, 400);
-	(void)launched(w, 0, 5, 1, 0, "exec sleep 600");
 	process = start_unit();
 	(void)kill(w->guardian, SIGKILL);
 	CHECK(guardian_end(w) == 128 + SIGKILL);
@@ -195,15 +200,11 @@ static void test_the_keeper_ends_it(struct world *w)
 static void test_the_next_guardian_ends_it(struct world *w)
 {
 	pid_t process, systemd, children[8];
-	struct link_welcome first, second;
+	struct link_welcome second;
 	int n;
 
-	if (!enter(w))
+	if (!enter_with_run(w))
 		return;
-	world_start(w);
-	first = hello(w);
-	extend(w, 0, 5, 30000, 200, 400);
-	(void)launched(w, 0, 5, 1, 0, "exec sleep 600");
 	process = start_unit();
 	sleep_ms(50); /* for the keeper to be there */
 	(void)kill(w->guardian, SIGSTOP);
@@ -221,7 +222,7 @@ static void test_the_next_guardian_ends_it(struct world *w)
 	}
 	world_start(w);
 	second = hello(w);
-	CHECK(second.error == 0 && second.proven == first.incarnation);
+	CHECK(second.error == 0 && second.proven == w->welcome.incarnation);
 	CHECK(is_killed_within(process, 0));
 	CHECK(!gate_is_open() && access(unit, F_OK) < 0);
 	quit(w, 0);

@@ -216,7 +216,8 @@ void world_start(struct world *w)
 void begin(struct world *w)
 {
 	world_start(w);
-	CHECK(hello(w).error == 0);
+	w->welcome = hello(w);
+	CHECK(w->welcome.error == 0);
 }
 
 void world_start_other(const struct world *w, struct world *ret)

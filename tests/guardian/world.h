@@ -40,6 +40,7 @@ struct world {
 	const char *slice;   /* of the launches from now on; NULL: none */
 	char dir[64];	     /* of the case; removed with it */
 	char instance[32];
+	struct link_welcome welcome; /* what begin() was answered */
 };
 
 /* Packets between test and puppet that the guardian never sees. */
