@@ -8,8 +8,9 @@
 
 enum { SMOOTH = 8, OUTLIER = 4 };
 
-/* Two processors that work on two requests take as long as one on one; on three, half as long again. */
-#define LONGER 1.5
+/* Two processors that work on two requests take about as long as one on one; on three, half as long
+ * again. Between them. */
+#define LONGER 1.25
 
 void window_init(struct window *window, size_t max, bool fixed)
 {

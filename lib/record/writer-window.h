@@ -2,8 +2,8 @@
  *
  * More in flight than a server works on only queue up there, and whatever comes from elsewhere, the beat
  * of a leader on the same host too, waits behind them. So the window follows the time of answers, as
- * delay-based congestion control does (Vegas, LEDBAT): one more while an answer takes less than one
- * and a half times what it takes alone, fewer when it takes longer. Pure: no clock. */
+ * delay-based congestion control does (Vegas, LEDBAT): one more while an answer takes less than a
+ * quarter longer than alone, fewer when it takes more. Pure: no clock. */
 #ifndef RECORD_WRITER_WINDOW_H
 #define RECORD_WRITER_WINDOW_H
 

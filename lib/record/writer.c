@@ -475,8 +475,7 @@ static int set_config(struct once_writer *w, const struct once_confirm_config *f
 	c->settle_timeout_ns =
 		from->settle_timeout_ns ? from->settle_timeout_ns : 60 * ONCE_NSEC_PER_SEC;
 	w->max_ops = c->batch + 1;
-	window_init(&w->window, c->inflight,
-		from->mode == ONCE_CONFIRM_INDIVIDUAL && from->inflight);
+	window_init(&w->window, c->inflight, from->inflight > 0);
 	return copy(&c->prefix, from->prefix) || copy(&c->fence_key, from->fence_key) ? -ENOMEM : 0;
 }
 

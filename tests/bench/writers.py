@@ -125,8 +125,7 @@ def document(bench, found):
 Written by `make bench PART=writers`, %s; one member, plaintext, a fresh etcd for each of %d rounds, %g s
 each row, values of about 44 bytes. Ids are decimal numbers from standard input, confirmed ones go to a
 file. The ceiling is wrk with the same kind of request, on as many connections as requests are in flight; the
-floor of the client's processor time is a loop of libcurl alone that does nothing else. What is in flight is at
-most that for txn and packed: fewer while answers take half as long again.
+floor of the client's processor time is a loop of libcurl alone that does nothing else.
 Median [min-max]; what runs beside: %s.
 
 %s

@@ -45,6 +45,12 @@ static int teardown(void **state)
 	return 0;
 }
 
+static void begin_with(struct once_confirm_config config)
+{
+	assert_int_equal(
+		once_writer_new(&writer, rig.client, &rig.loop.loop, &config, on_results, NULL), 0);
+}
+
 static void begin(enum once_confirm_mode mode, int64_t fence)
 {
 	struct once_confirm_config config = {.mode = mode,
@@ -55,8 +61,7 @@ static void begin(enum once_confirm_mode mode, int64_t fence)
 		.fence_key = once_str(LEADER),
 		.fence_token = fence};
 
-	assert_int_equal(
-		once_writer_new(&writer, rig.client, &rig.loop.loop, &config, on_results, NULL), 0);
+	begin_with(config);
 }
 
 /* value NULL: the writer's own. */
@@ -129,6 +134,28 @@ static void expect(const char *states)
 	for (size_t i = 0; i < n_put; i++)
 		is[i] = letters[told[i].state];
 	assert_string_equal(is, states);
+}
+
+static size_t in_flight(size_t inflight)
+{
+	struct list *i;
+	size_t n = 0;
+
+	begin_with((struct once_confirm_config){
+		.mode = ONCE_CONFIRM_TXN, .batch = 1, .inflight = inflight});
+	while (once_writer_put(writer, once_str("a"), once_str(NULL)) == 0)
+		fake_loop_run(&rig.loop, 10 * MS);
+	list_foreach (i, &rig.transport->exchanges)
+		n++;
+	writer = once_writer_free(writer);
+	return n;
+}
+
+static void as_many_are_in_flight_as_were_asked_for(void **state)
+{
+	assert_int_equal(in_flight(3), 3);
+	assert_int_equal(in_flight(2), 2);
+	assert_int_equal(in_flight(0), 1); /* until an answer says what one takes */
 }
 
 static int64_t version_of(const char *key)
@@ -342,6 +369,7 @@ static void a_packed_block_that_is_too_large_becomes_two(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(as_many_are_in_flight_as_were_asked_for),
 		TEST(what_is_applied_is_confirmed),
 		TEST(a_key_that_was_there_is_a_duplicate_and_the_others_go_again),
 		TEST(a_lost_answer_is_found_out),

@@ -11,7 +11,7 @@ static int parse(struct faker *f, int argc, char **argv, bool *ret_done)
 {
 	const struct goflag flags[] = {
 		{"n", GOFLAG_NUMBER, &f->n, 1, N_MAX, "COUNT", "keys to write [1000]"},
-		{"c", GOFLAG_NUMBER, &f->c, 1, 1024, "COUNT", "requests in flight at most [8]"},
+		{"c", GOFLAG_NUMBER, &f->c, 1, 1024, "COUNT", "requests in flight [as many as help, 8 at most]"},
 		{"prefix", GOFLAG_TEXT, &f->prefix, 0, 0, "KEY", "what keys begin with [/fake/]"},
 		{"json", GOFLAG_BOOL, &f->json, 0, 1, NULL, "write JSON documents"},
 		{"text", GOFLAG_BOOL, &f->text, 0, 1, NULL, "write sentences"},
@@ -40,7 +40,6 @@ static int parse(struct faker *f, int argc, char **argv, bool *ret_done)
 	int code;
 
 	f->n = 1000;
-	f->c = 8;
 	f->seed = 1;
 	f->prefix = "/fake/";
 	f->blob_bytes = 1024;

@@ -226,7 +226,7 @@ static const struct ctl_flag flags[] = {
 	{"--prefix", "KEY", "what keys begin with [/individual/, /batched/ or /packed/]"},
 	{"--batch", "COUNT", "ids in a request at most"},
 	{"--linger", "TIME", "an id waits so long at most for others [5ms]"},
-	{"--inflight", "COUNT", "requests in flight at most [64 individual, else 8]"},
+	{"--inflight", "COUNT", "requests in flight [as many as help, 64 individual, else 8 at most]"},
 	{"--rate", "COUNT", "ids in a second at most [no limit]"},
 	{"--unordered", NULL, "print as they come"},
 	{"--resume", NULL, "ids that are there already count as confirmed"},

@@ -40,9 +40,9 @@ struct once_confirm_config {
 	 * operations in a txn is found out by its refusals. */
 	size_t batch;
 	size_t batch_bytes;	    /* of keys and values in a request, default 1 MiB */
-	/* Requests at most, default 64 individual, else 8. Fewer while an answer takes half as long again
-	 * as it takes alone, so that others, and the beat of a leader, need not wait behind them;
-	 * but a number for individual holds as it is given. */
+	/* Requests in flight. 0: at most 64 individual, else 8, and fewer while an answer takes a quarter
+	 * longer than alone, so that others, and the beat of a leader, need not wait behind them. A
+	 * number holds as it is given. */
 	size_t inflight;
 	int64_t linger_ns;	    /* an id waits so long at most for others, default 5 ms */
 	int64_t attempt_timeout_ns; /* of each request, default 5 s */
