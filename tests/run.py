@@ -211,9 +211,10 @@ class Runner:
         sim = os.path.join(TOP, self.options.build, "tests", "sim", "sim")
         proxy = os.path.join(TOP, self.options.build, "tests", "torture", "chaosproxy")
         lifejob = os.path.join(TOP, self.options.build, "tests", "integration", "lifejob")
+        throng = os.path.join(TOP, self.options.build, "tests", "integration", "throng")
         return {"PYTHONDONTWRITEBYTECODE": "1", "LIFEJOB_BIN": lifejob, "ONCED_BIN": os.environ.get("ONCED_BIN", onced),
                 "ONCECTL_BIN": os.environ.get("ONCECTL_BIN", oncectl),
-                "SIM_BIN": os.environ.get("SIM_BIN", sim), "CHAOSPROXY_BIN": proxy}
+                "SIM_BIN": os.environ.get("SIM_BIN", sim), "CHAOSPROXY_BIN": proxy, "THRONG_BIN": throng}
 
     def pytest(self, name, words, env, seconds, name_of):
         junit = os.path.join(TOP, self.options.build, name + ".junit.xml")

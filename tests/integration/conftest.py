@@ -4,6 +4,7 @@
     ONCECTL_BIN   the operator's command (default build/tools/oncectl/oncectl)
     LIFEJOB_BIN   the job under test (default build/tests/integration/lifejob)
     EXAMPLE_BIN   the program on libonce (default build/examples/elect)
+    THRONG_BIN    hundreds of nodes in one process (default build/tests/integration/throng)
     SIM_BIN       the simulator (default build/tests/sim/sim)
     ONCED_TEST_AUTH=yes  the clusters that tests share ask for passwords, with tokens of three seconds; daemons and
                   oncectl have the rights that `oncectl rbac` prints for a node, no more
@@ -38,7 +39,7 @@ WITHOUT_AUTH = dict.fromkeys((
 WITHOUT_AUTH.update(dict.fromkeys((
     "test_compose", "test_doctor", "test_example", "test_hostile_answers", "test_hostile_certs",
     "test_hostile_logins", "test_install", "test_kubernetes", "test_maintenance", "test_rbac", "test_rotation",
-    "test_tutorial"), "makes a cluster of its own, or needs none"))
+    "test_throng", "test_tutorial"), "makes a cluster of its own, or needs none"))
 WITHOUT_AUTH.update({
     "test_a_job_writes_only_in_its_term": "writes a key that is not onced's",
     "test_configuration_file": "leads by keys that are not those of the role",

@@ -8,7 +8,7 @@ enum { CHECK_EVERY_MSEC = 500, RESERVE_SEC = 10 };
 
 unsigned etcd_node_of(uint64_t incarnation)
 {
-	return incarnation ? (unsigned)(incarnation & 0xff) - 1 : ETCD_NOBODY;
+	return incarnation ? (unsigned)(incarnation & 0xffff) - 1 : ETCD_NOBODY;
 }
 
 void etcd_init(struct sim *s)

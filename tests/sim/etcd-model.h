@@ -8,9 +8,15 @@
 
 struct sim;
 
+/* A crowd is built with another number; what its nodes need in common grows with it. */
+#ifndef SIM_NODES
+#define SIM_NODES 7
+#endif
+#define SIM_CROWD (SIM_NODES - 7)
+
 enum {
-	SIM_NODES_MAX = 7,
-	ETCD_LEASES = 256,
+	SIM_NODES_MAX = SIM_NODES,
+	ETCD_LEASES = 256 + 4 * SIM_CROWD,
 	ETCD_CHANGES = 4096, /* kept; a watch from before is refused as compacted */
 	ETCD_STATES = 64,    /* kept for stale lists */
 	ETCD_NOBODY = SIM_NODES_MAX,

@@ -181,7 +181,7 @@ static int usage(void)
 	(void)fprintf(stderr, "usage: sim --seeds N [--seed FIRST] [--seconds 120] [--nodes 3]\n"
 			      "           [--profile fast|normal|wan|mixed] [--faults "
 			      "NAME,...|all|none] [--trace] [-v]\n"
-			      "           [--twice] [--expect-violation]\n"
+			      "           [--at-once] [--twice] [--expect-violation]\n"
 			      "           [--ring SEGMENTSxEVENTSxBYTES [--dump FILE]]\n"
 			      "       sim --replay FILE [-v]\n"
 			      "       sim --golden DIRECTORY [--update]\n");
@@ -195,9 +195,9 @@ int main(int argc, char **argv)
 		{"faults", 1, 0, 'f'}, {"trace", 0, 0, 'T'}, {"verbose", 0, 0, 'v'},
 		{"expect-violation", 0, 0, 'x'}, {"twice", 0, 0, '2'}, {"golden", 1, 0, 'g'},
 		{"update", 0, 0, 'u'}, {"ring", 1, 0, 'r'}, {"dump", 1, 0, 'd'},
-		{"replay", 1, 0, 'R'}, {0, 0, 0, 0}};
+		{"replay", 1, 0, 'R'}, {"at-once", 0, 0, 'a'}, {0, 0, 0, 0}};
 	struct run run = {
-		.seeds = 1, .options = {.seconds = 120, .nodes = 3, .faults = (1u << FAULTS) - 1}};
+		.seeds = 1, .options = {.seconds = 120, .start = 2 * SEC, .nodes = 3, .faults = (1u << FAULTS) - 1}};
 	const char *golden = NULL, *replay = NULL;
 	bool update = false, good = true;
 
@@ -226,6 +226,9 @@ int main(int argc, char **argv)
 			break;
 		case 'v':
 			run.verbose = true;
+			break;
+		case 'a':
+			run.options.start = 0;
 			break;
 		case 'x':
 			run.expect_violation = true;

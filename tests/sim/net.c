@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { MESSAGES = 2048, QUEUED = 512 };
+enum { MESSAGES = 2048 + 16 * SIM_CROWD, QUEUED = 512 + 8 * SIM_CROWD };
 
 struct message {
 	struct etcd_request request;

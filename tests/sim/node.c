@@ -5,7 +5,7 @@
 
 char node_name(const struct node *n)
 {
-	return (char)('a' + n->index);
+	return (char)('a' + n->index % 26);
 }
 
 static void arm(struct node *n);
@@ -224,7 +224,7 @@ void node_start(struct node *n)
 		.stop_grace = s->profile.grace,
 		.kill_budget = s->profile.kill,
 		.drift_ppm = 100000,
-		.incarnation = (uint64_t)(s->seed * 4096 + n->gen + 1) << 8 | (n->index + 1),
+		.incarnation = (uint64_t)(s->seed * 4096 + n->gen + 1) << 16 | (n->index + 1),
 		.seed = s->seed * 1000003 + n->gen * 101 + n->index + 1,
 		.seize = true};
 	election_init(&n->core, &n->config);

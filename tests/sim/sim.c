@@ -306,7 +306,7 @@ void sim_schedule(struct sim *s, const struct sim_options *options)
 {
 	knobs_draw(s, options);
 	for (unsigned i = 0; i < s->n_nodes; i++)
-		sim_at(s, sim_range(s, 0, 2 * SEC), EVENT_START, i, 0, 0, 0);
+		sim_at(s, sim_range(s, 0, options->start), EVENT_START, i, 0, 0, 0);
 	if (s->knobs.faults != 0)
 		sim_at(s, sim_range(s, SEC, 5 * SEC), EVENT_NEMESIS, 0, 0, 0, 0);
 	sim_at(s, options->seconds * SEC, EVENT_PHASE, 0, 0, 0, 0);

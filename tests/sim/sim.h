@@ -132,12 +132,13 @@ struct sim_stats {
 struct sim_options {
 	const struct sim_profile *profile; /* NULL: by seed */
 	int64_t seconds;
+	int64_t start; /* all nodes start within so long */
 	unsigned nodes;
 	uint32_t faults;
 	bool swarm; /* draw the knobs to extremes */
 };
 
-enum { SIM_HEAP = 8192, SIM_TERMS = 128 };
+enum { SIM_HEAP = 8192 + 64 * SIM_CROWD, SIM_TERMS = 128 };
 
 struct sim {
 	int64_t now;
