@@ -186,6 +186,7 @@ static void on_lost(void *userdata)
 	struct agent *a = userdata;
 
 	groups_suspend(&a->groups, true);
+	window_alarm(&a->window, &a->history.known);
 }
 
 static void on_found(void *userdata)
@@ -193,6 +194,7 @@ static void on_found(void *userdata)
 	struct agent *a = userdata;
 
 	groups_suspend(&a->groups, false);
+	window_alarm(&a->window, NULL);
 }
 
 static void on_alarm(void *userdata, struct once_bytes key)
@@ -536,6 +538,8 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 			&(struct window_owner){a, on_refresh});
 	if (r < 0)
 		return r;
+	if (a->groups.suspended) /* since before there was a window */
+		window_alarm(&a->window, &a->history.known);
 	groups_show(&a->groups);
 	show_jobs(a);
 	return r;

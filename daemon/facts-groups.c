@@ -209,6 +209,11 @@ bool facts_leads(const struct facts *f, const struct facts_group *g, struct once
 	return g->state == ONCE_ELECTOR_LEADING && facts_deadline_ns(f, g, now) > 0;
 }
 
+int64_t facts_term_token(const struct facts *f, const struct facts_group *g)
+{
+	return f->alarmed ? g->token : g->leader_token;
+}
+
 const char *facts_state_name(enum once_elector_state state)
 {
 	static const char *const names[] = {

@@ -182,7 +182,7 @@ static void group_now(struct writer *w)
 		"Token of the term that this node last saw, of whichever node; 0 when nobody "
 		"leads.");
 	EACH_GROUP(w, g)
-	number(w, &(struct label){"group", g->name}, 1, g->leader_token);
+	number(w, &(struct label){"group", g->name}, 1, facts_term_token(w->facts, g));
 	family(w, "onced_deadline_seconds", "gauge", "seconds",
 		"Until this node's jobs of the group are killed unless another proof comes; 0 "
 		"without a term.");
@@ -313,6 +313,9 @@ static void node(struct writer *w)
 	family(w, "onced_etcd_answers", "gauge", NULL,
 		"0 since etcd stopped answering the election.");
 	number(w, NULL, 0, f->etcd_heard && !f->etcd_silent);
+	family(w, "onced_history_alarm", "gauge", NULL,
+		"1 while nothing runs here because etcd is another one, or older than it was.");
+	number(w, NULL, 0, f->alarmed);
 	family(w, "onced_beat_round_trip_seconds", "histogram", "seconds",
 		"From sending a proof of leadership to its answer.");
 	histogram(w, NULL, &f->beats, facts_bounds_short, FACTS_BOUNDS_SHORT);

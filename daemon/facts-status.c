@@ -6,6 +6,8 @@
 
 #include "daemon/json-out.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #ifndef ONCED_VERSION
@@ -35,7 +37,7 @@ static void term_times(
 		jout_seconds(out, "proof_age_seconds", once_elapsed_max(g->proved, now));
 		jout_seconds(out, "deadline_seconds", left > 0 ? left : 0);
 	} else {
-		if (g->leader_token != 0 && g->seen.boot_ns != 0)
+		if (facts_term_token(f, g) != 0 && g->seen.boot_ns != 0)
 			jout_seconds(out, "proof_age_seconds", once_elapsed_max(g->seen, now));
 		else
 			jout_null(out, "proof_age_seconds");
@@ -45,12 +47,14 @@ static void term_times(
 
 static const char *remark_of(const struct facts *f, const struct facts_group *g)
 {
+	if (f->alarmed)
+		return "etcd is of another history";
 	if (f->etcd_silent)
 		return "etcd does not answer";
 	return g->leader_token == 0 && f->etcd_heard ? "nobody leads" : NULL;
 }
 
-static void put_terms(struct buf *out, const struct facts_group *g)
+static void put_terms(struct buf *out, const struct facts *f, const struct facts_group *g)
 {
 	jout_open(out, "terms", '[');
 	for (size_t i = 0; i < g->n_terms; i++) {
@@ -60,7 +64,7 @@ static void put_terms(struct buf *out, const struct facts_group *g)
 		jout_i64(out, "token", t->token);
 		jout_text(out, "node", t->node[0] ? t->node : NULL);
 		jout_moment(out, "since", t->since_ms);
-		jout_bool(out, "leads", !t->over);
+		jout_bool(out, "leads", !t->over && (!f->alarmed || t->token == g->token));
 		jout_moment(out, "until", t->until_ms);
 		jout_text(out, "end", t->end[0] ? t->end : NULL);
 		jout_text(out, "ended_by", t->ended_by[0] ? t->ended_by : NULL);
@@ -69,26 +73,31 @@ static void put_terms(struct buf *out, const struct facts_group *g)
 	jout_close(out, ']');
 }
 
+/* NULL: nobody leads, or it is not known who. */
+static const char *value_of(const struct facts *f, const struct facts_group *g)
+{
+	return g->leader[0] && (!f->alarmed || g->token != 0) ? g->leader : NULL;
+}
+
 static void put_group(
 	struct buf *out, struct facts *f, const struct facts_group *g, struct once_instant now)
 {
 	const struct facts_term *latest = g->n_terms > 0 ? &g->terms[0] : NULL;
-	bool known = latest && latest->token == g->leader_token;
+	int64_t token = facts_term_token(f, g);
+	bool known = latest && latest->token == token;
+	const char *value = value_of(f, g);
 
 	jout_open(out, NULL, '{');
 	jout_text(out, "group", g->name);
-	jout_text(out, "leader",
-		known && latest->node[0] ? latest->node
-		: g->leader[0]		 ? g->leader
-					 : NULL);
-	jout_text(out, "value", g->leader[0] ? g->leader : NULL);
-	jout_i64(out, "token", g->leader_token);
+	jout_text(out, "leader", known && latest->node[0] ? latest->node : value);
+	jout_text(out, "value", value);
+	jout_i64(out, "token", token);
 	jout_moment(out, "since", known ? latest->since_ms : 0);
 	jout_moment(out, "changed", g->changed_ms);
 	jout_text(out, "state", facts_state_name(g->state));
 	term_times(out, f, g, now);
 	jout_text(out, "remark", remark_of(f, g));
-	put_terms(out, g);
+	put_terms(out, f, g);
 	jout_close(out, '}');
 }
 
@@ -100,9 +109,10 @@ static int64_t groups_led(const struct facts *f, const char *node)
 
 	for (size_t i = 0; i < f->n_groups; i++) {
 		const struct facts_group *g = f->groups[i];
-		bool known = g->n_terms > 0 && g->terms[0].token == g->leader_token;
+		int64_t token = facts_term_token(f, g);
+		bool known = g->n_terms > 0 && g->terms[0].token == token;
 
-		n += g->leader_token != 0 &&
+		n += token != 0 &&
 		     strcmp(known && g->terms[0].node[0] ? g->terms[0].node : g->leader, node) == 0;
 	}
 	return n;
@@ -149,6 +159,24 @@ static void put_job(struct buf *out, const struct facts_job *job, int64_t now_ms
 	jout_close(out, '}');
 }
 
+/* This node's own. */
+static void put_alarms(struct buf *out, const struct facts *f)
+{
+	char cluster[20];
+
+	jout_open(out, "alarms", '[');
+	if (f->alarmed) {
+		(void)snprintf(cluster, sizeof(cluster), "%016" PRIx64, f->knew.cluster_id);
+		jout_open(out, NULL, '{');
+		jout_text(out, "node", f->node);
+		jout_text(out, "cluster", cluster);
+		jout_i64(out, "revision", f->knew.revision);
+		jout_moment(out, "since", f->alarm_ms);
+		jout_close(out, '}');
+	}
+	jout_close(out, ']');
+}
+
 void facts_status(struct facts *f, struct buf *out, struct once_instant now)
 {
 	int64_t now_ms = once_utc_now();
@@ -165,6 +193,7 @@ void facts_status(struct facts *f, struct buf *out, struct once_instant now)
 	jout_moment(out, "now", now_ms);
 	jout_i64(out, "change", (int64_t)f->version);
 	jout_bool(out, "etcd_answers", f->etcd_heard && !f->etcd_silent);
+	put_alarms(out, f);
 	jout_open(out, "groups", '[');
 	for (size_t i = 0; i < f->n_groups; i++)
 		put_group(out, f, f->groups[i], now);
@@ -199,7 +228,7 @@ void facts_pulse(struct facts *f, struct buf *out, struct once_instant now)
 	jout_bool(out, "etcd_answers", f->etcd_heard && !f->etcd_silent);
 	jout_text(out, "group", g->name);
 	jout_text(out, "state", facts_state_name(g->state));
-	jout_i64(out, "token", g->leader_token);
+	jout_i64(out, "token", facts_term_token(f, g));
 	term_times(out, f, g, now);
 	jout_close(out, '}');
 }
@@ -227,7 +256,8 @@ static bool is_ready(struct facts *f, const struct facts_group *g, struct once_i
 		return false;
 	if (g->state == ONCE_ELECTOR_LEADING || g->state == ONCE_ELECTOR_WAITING)
 		return facts_deadline_ns(f, g, now) > 0;
-	return g->state == ONCE_ELECTOR_FOLLOWING && f->etcd_heard && !f->etcd_silent;
+	return g->state == ONCE_ELECTOR_FOLLOWING && f->etcd_heard && !f->etcd_silent &&
+	       !f->alarmed;
 }
 
 static bool is_live(const struct facts *f, struct once_instant now)
@@ -256,8 +286,8 @@ int facts_health(struct facts *f, const char *path, struct facts_group *g, struc
 	jout_text(out, "node", f->node);
 	jout_text(out, "group", g->name);
 	jout_text(out, "state", facts_state_name(g->state));
-	jout_text(out, "leader", g->leader[0] ? g->leader : NULL);
-	jout_i64(out, "token", g->leader_token);
+	jout_text(out, "leader", value_of(f, g));
+	jout_i64(out, "token", facts_term_token(f, g));
 	term_times(out, f, g, now);
 	jout_bool(out, "etcd_answers", f->etcd_heard && !f->etcd_silent);
 	jout_close(out, '}');

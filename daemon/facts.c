@@ -175,6 +175,14 @@ void facts_event(struct facts *f, const char *event)
 	}
 }
 
+void facts_alarm(struct facts *f, const struct once_lineage *knew)
+{
+	f->alarmed = knew != NULL;
+	f->knew = knew ? *knew : (struct once_lineage){0};
+	f->alarm_ms = knew ? once_utc_now() : 0;
+	f->version++;
+}
+
 static void fill_run(
 	struct facts_run *out, const struct once_run *run, const char *item, int64_t at_ms)
 {

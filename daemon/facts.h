@@ -133,6 +133,9 @@ struct facts {
 	int64_t looked_ms; /* when nodes and terms were read; 0: never */
 
 	bool etcd_heard, etcd_silent;
+	bool alarmed; /* etcd is another one, or older than it was: nothing that it says counts */
+	struct once_lineage knew; /* what this node had seen of it by then, and since when it is so */
+	int64_t alarm_ms;
 	bool ending;
 	uint64_t unanswered;	      /* requests of the election whose answer was lost */
 	struct facts_histogram beats; /* round trips of proofs */
@@ -175,6 +178,8 @@ void facts_proof(struct facts *f, struct facts_group *g, int64_t token, struct o
 void facts_lead(struct facts *f, struct facts_group *g);
 void facts_stop(struct facts *f, struct facts_group *g, enum once_stop_reason reason);
 void facts_fenced(struct facts *f, struct facts_group *g);
+/* Nothing that etcd says is believed, from now on: this much was known of it. NULL: it is again. */
+void facts_alarm(struct facts *f, const struct once_lineage *knew);
 /* A word of the elector's log that counts: etcd-silent, etcd-answers, unknown-outcome, ... */
 void facts_event(struct facts *f, const char *event);
 /* A run began, ended or was skipped here. item: of a flow; NULL. */
@@ -192,6 +197,8 @@ int64_t facts_deadline_ns(
 	const struct facts *f, const struct facts_group *g, struct once_instant now);
 /* LEADING, and the deadline lies ahead. */
 bool facts_leads(const struct facts *f, const struct facts_group *g, struct once_instant now);
+/* Of the term that there is, as far as etcd can be believed: else of this node's own; 0: none, or not known. */
+int64_t facts_term_token(const struct facts *f, const struct facts_group *g);
 const char *facts_state_name(enum once_elector_state state);
 /* The next moment of the job's schedule after now_ms, with its jitter; 0: none. */
 int64_t facts_next_ms(const struct facts_job *job, int64_t now_ms);

@@ -140,6 +140,14 @@ void window_event(struct window *w, const char *event)
 	web_changed(w->web);
 }
 
+void window_alarm(struct window *w, const struct once_lineage *knew)
+{
+	if (!w->open)
+		return;
+	facts_alarm(&w->facts, knew);
+	web_changed(w->web);
+}
+
 void window_ran(struct window *w, const char *job, const char *item, const struct once_run *run)
 {
 	if (!w->open)

@@ -43,6 +43,8 @@ void window_lead(struct window *w, struct facts_group *g);
 void window_stop(struct window *w, struct facts_group *g, enum once_stop_reason reason);
 void window_fenced(struct window *w, struct facts_group *g);
 void window_event(struct window *w, const char *event);
+/* As facts_alarm(). */
+void window_alarm(struct window *w, const struct once_lineage *knew);
 void window_ran(struct window *w, const char *job, const char *item, const struct once_run *run);
 void window_reload(struct window *w, const struct config *config);
 void window_restarts(struct window *w, uint32_t restarts);

@@ -500,6 +500,70 @@ static void test_health_of_a_follower(void **state)
 	teardown(&r);
 }
 
+/* ---- another history of etcd ---- */
+
+static const char *status(struct rig *r, double now)
+{
+	buf_reset(&r->out);
+	facts_status(&r->facts, &r->out, at(now));
+	assert_int_equal(buf_error(&r->out), 0);
+	return buf_text(&r->out);
+}
+
+static void test_an_alarm_of_another_history_is_shown_until_it_is_over(void **state)
+{
+	static const struct once_lineage knew = {0x8e9e05c52164694d, 70};
+	struct rig r;
+	uint64_t version;
+	const char *text;
+
+	setup(&r);
+	r.facts.etcd_heard = true;
+	facts_state(&r.facts, r.group, ONCE_ELECTOR_FOLLOWING, "n2", 0, 9);
+	assert_line(metrics(&r, false, 1), "onced_history_alarm 0");
+	assert_non_null(strstr(status(&r, 1), "\"alarms\":[],"));
+	version = r.facts.version;
+
+	facts_alarm(&r.facts, &knew);
+	assert_true(r.facts.version > version);
+	text = metrics(&r, false, 1);
+	assert_line(text, "onced_history_alarm 1");
+	assert_line(text, "onced_leader_token{group=\"default\"} 0");
+	text = status(&r, 1);
+	assert_non_null(strstr(text, "\"alarms\":[{\"node\":\"n1\",\"cluster\":\"8e9e05c52164694d\",\"revision\":70,"
+				     "\"since\":\"20"));
+	assert_non_null(strstr(text, "\"leader\":null,\"value\":null,\"token\":0,"));
+	assert_non_null(strstr(text, "\"remark\":\"etcd is of another history\""));
+	/* it is not about to take over from anybody */
+	assert_int_equal(health(&r, "/readiness", 1), 503);
+	assert_int_equal(health(&r, "/health", 1), 200);
+	assert_int_equal(health(&r, "/liveness", 1), 200);
+
+	facts_alarm(&r.facts, NULL);
+	assert_line(metrics(&r, false, 1), "onced_history_alarm 0");
+	text = status(&r, 1);
+	assert_non_null(strstr(text, "\"alarms\":[],"));
+	assert_non_null(strstr(text, "\"leader\":\"n2\",\"value\":\"n2\",\"token\":9,"));
+	assert_int_equal(health(&r, "/readiness", 1), 200);
+	teardown(&r);
+}
+
+/* Its jobs are being stopped, its term is what there is to be told. */
+static void test_a_leader_with_an_alarm_shows_its_own_term_to_the_end(void **state)
+{
+	static const struct once_lineage knew = {7, 70};
+	struct rig r;
+
+	setup(&r);
+	lead(&r, 10);
+	facts_alarm(&r.facts, &knew);
+	facts_state(&r.facts, r.group, ONCE_ELECTOR_STOPPING, "n1", 7, 7);
+	assert_non_null(strstr(status(&r, 11), "\"leader\":\"n1\",\"value\":\"n1\",\"token\":7,"));
+	facts_state(&r.facts, r.group, ONCE_ELECTOR_FOLLOWING, "n1", 0, 7);
+	assert_non_null(strstr(status(&r, 11), "\"leader\":null,\"value\":null,\"token\":0,"));
+	teardown(&r);
+}
+
 /* ---- addresses ---- */
 
 static void test_addresses(void **state)
@@ -567,6 +631,8 @@ int main(void)
 		cmocka_unit_test(test_health_of_a_leader_follows_its_deadline),
 		cmocka_unit_test(test_health_of_one_who_may_not_run_jobs),
 		cmocka_unit_test(test_health_of_a_follower),
+		cmocka_unit_test(test_an_alarm_of_another_history_is_shown_until_it_is_over),
+		cmocka_unit_test(test_a_leader_with_an_alarm_shows_its_own_term_to_the_end),
 		cmocka_unit_test(test_addresses),
 	};
 

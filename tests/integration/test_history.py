@@ -8,6 +8,7 @@ import pytest
 
 from cluster import Cluster, clean_environment, wait_for
 from node import Group, now_ns
+from web import Page
 
 
 @pytest.fixture
@@ -64,8 +65,30 @@ def restore(cluster, snapshot):
     swap(cluster, where)
 
 
+def show(group, *names):
+    """What these nodes will be: each with a page."""
+    return [group.add(name, "--http", "127.0.0.1:0") for name in names]
+
+
+def wait_shown(node, alarmed, readiness):
+    """The alarm on its page, as JSON, as a metric; and whether it would take over."""
+    def told():
+        try:
+            page = Page(node)
+            shown = page.get("/status").json()
+            good = page.metrics()["onced_history_alarm"] == alarmed and page.status("/readiness") == readiness
+        except OSError:
+            return None  # it has just begun anew
+        return shown if good and [x["node"] for x in shown["alarms"]] == [node.name] * alarmed else None
+    return wait_for("what %s shows of the alarm" % node.name, told, 20, 0.1)
+
+
 def test_an_older_etcd_runs_nothing_until_it_is_accepted(group, oncectl, tmp_path):
-    leader = group.start("a", "b")
+    for node in show(group, "a", "b"):
+        node.start()
+    group.history.wait_life(8)
+    leader = group.leader()
+    wait_shown(leader, 0, 200)
     snapshot = str(tmp_path / "backup")
     group.cluster.etcdctl("snapshot", "save", snapshot)
     saved = revision(group.cluster)
@@ -85,9 +108,16 @@ def test_an_older_etcd_runs_nothing_until_it_is_accepted(group, oncectl, tmp_pat
     leader.wait_log("whose node has seen a later etcd", 5)
     wait_for("both alarms", lambda: alarms(group, oncectl) == {"a", "b"}, 5, 0.1)
     assert "runs nothing until" in ctl(group, oncectl, "doctor", code=1)
+    shown = wait_shown(other, 1, 503)
+    told = json.loads(ctl(group, oncectl, "status", "--json", "--no-proof", "--no-etcd", "--no-jobs"))["alarms"]
+    mine = next(alarm for alarm in told if alarm["node"] == other.name)
+    assert [shown["alarms"][0][word] for word in ("cluster", "revision")] == [mine["cluster"], mine["revision"]]
+    first = shown["groups"][0]
+    assert (first["leader"], first["token"], first["remark"]) == (None, 0, "etcd is of another history")
     other.signal("kill", "guardian", "agent")  # and it does not forget
     other.start()
     other.wait_log("before this start", 5)
+    wait_shown(other, 1, 503)
     assert group.history.last().ns < since
 
     assert "--yes" in ctl(group, oncectl, "new-generation", code=2)
@@ -96,6 +126,8 @@ def test_an_older_etcd_runs_nothing_until_it_is_accepted(group, oncectl, tmp_pat
     assert third.token > second.token > token
     other.wait_log("etcd is taken as it is now", 3)
     wait_for("end of the alarms", lambda: not alarms(group, oncectl), 5, 0.1)
+    for node in group.nodes.values():
+        wait_shown(node, 0, 200)
     assert "nothing to accept" in ctl(group, oncectl, "new-generation", "--yes", code=1)
 
 
