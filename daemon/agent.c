@@ -15,6 +15,7 @@
 #include "daemon/history.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
+#include "daemon/plaintext.h"
 #include "daemon/renewal.h"
 #include "daemon/uplink.h"
 #include "daemon/window.h"
@@ -32,7 +33,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static const int64_t WARN_EVERY = 3600 * ONCE_NSEC_PER_SEC;
 static const int64_t SHED_AFTER = 3 * ONCE_NSEC_PER_SEC, WATCHDOG_MIN = 2 * ONCE_NSEC_PER_SEC;
 
 struct agent {
@@ -51,7 +51,7 @@ struct agent {
 	struct groups_owner groups_owner;
 	struct once_timer *alive;
 	int64_t alive_ns;
-	struct once_timer *plain; /* says again that what is sent can be read by others */
+	struct plaintext plain;
 	struct once_timer *shed; /* a while after a change of state: what that used is idle again */
 	int signo;	 /* that asked for the end; 0: none */
 	bool ending;	 /* the groups were told to stop */
@@ -219,18 +219,6 @@ static void on_shed(void *userdata)
 	(void)userdata;
 	(void)malloc_trim(0); /* what reading keys and certificates took */
 	memory_shed(false);
-}
-
-static void on_plain(void *userdata)
-{
-	struct agent *a = userdata;
-
-	if (!a->config.plaintext)
-		return;
-	log_warning("plaintext", "%s is spoken to without encryption, as AllowPlaintext= says: everybody on "
-				 "the way may read and change what is sent, expected https://",
-		a->config.plaintext);
-	a->loop->ops->timer_set(a->plain, WARN_EVERY);
 }
 
 /* What the service manager is to wait for a sign of life: as long as work may live without a proof,
@@ -500,10 +488,11 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 		return -ENOMEM;
 	a->alive = a->loop->ops->timer_new(a->loop, on_alive, a);
 	a->shed = a->loop->ops->timer_new(a->loop, on_shed, a);
-	a->plain = a->loop->ops->timer_new(a->loop, on_plain, a);
-	if (!a->alive || !a->shed || !a->plain)
+	if (!a->alive || !a->shed)
 		return -ENOMEM;
-	on_plain(a);
+	r = plaintext_init(&a->plain, &a->config, a->loop);
+	if (r < 0)
+		return r;
 	a->groups_owner = (struct groups_owner){a, on_job_finished, on_job_stopped, on_all_stopped,
 		on_guardian_silent, on_state, on_led, on_alarm, on_ended};
 	a->history_owner = (struct history_owner){a, on_lost, on_found};
@@ -558,8 +547,7 @@ static void agent_fini(struct agent *a)
 		a->loop->ops->timer_free(a->alive);
 	if (a->shed)
 		a->loop->ops->timer_free(a->shed);
-	if (a->plain)
-		a->loop->ops->timer_free(a->plain);
+	plaintext_fini(&a->plain);
 	a->loop = once_loop_ev_free(a->loop);
 	if (a->ev)
 		ev_loop_destroy(a->ev);
