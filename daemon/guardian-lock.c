@@ -15,7 +15,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { LOCK_TRIES = 100 };
 
 static bool name_is_sane(const char *name)
 {
@@ -26,10 +29,26 @@ static bool name_is_sane(const char *name)
 	       strcmp(name, "..");
 }
 
+/* A guardian that was killed right after it forked its keeper leaves that one a copy of the lock, until the
+ * keeper has closed what it was given: for a moment, and no daemon is behind it. */
+static int lock_soon(int fd)
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+
+	for (int left = LOCK_TRIES; flock(fd, LOCK_EX | LOCK_NB) < 0; left--) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (left == 0)
+			return -EBUSY;
+		(void)nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 static int take_lock(struct guardian *g, const struct link_hello *hello)
 {
 	char path[LINK_PATH_MAX + LINK_NAME_MAX + 8];
-	int r = 0;
+	int r;
 
 	if (!hello->runtime_dir[0] || g->lock_fd >= 0)
 		return 0;
@@ -37,8 +56,8 @@ static int take_lock(struct guardian *g, const struct link_hello *hello)
 	g->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (g->lock_fd < 0)
 		return -errno;
-	if (flock(g->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-		r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+	r = lock_soon(g->lock_fd);
+	if (r < 0) {
 		(void)close(g->lock_fd);
 		g->lock_fd = -1;
 	}

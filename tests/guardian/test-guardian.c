@@ -1,6 +1,8 @@
 /* The guardian over real processes: deaths, stops and starts of its own and of its agent. See
  * world.h. */
 #include "world.h"
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -280,6 +282,27 @@ static void test_second_daemon_of_an_instance_is_told_so(struct world *w)
 	CHECK(dies_within(w->agent, 3000));
 	world_start_other(w, &other);
 	CHECK(hello(&other).error == 0);
+}
+
+/* As the keeper of a guardian that was killed has it, until it has closed what it does not need. */
+static void test_a_copy_of_the_lock_that_goes_soon_is_waited_for(struct world *w)
+{
+	char path[128];
+	pid_t holder;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/%s.lock", w->dir, w->instance);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	CHECK(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0);
+	holder = fork();
+	CHECK(holder >= 0);
+	if (holder == 0) {
+		sleep_ms(200);
+		_exit(0);
+	}
+	(void)close(fd);
+	begin(w);
+	CHECK(waitpid(holder, NULL, 0) == holder);
 }
 
 /* Starts one that must have, or have not, a proof of the incarnation before: its own. */
@@ -625,6 +648,7 @@ static const struct test_case cases[] = {
 	CASE(isolated_tree_dies_with_its_guardian, BOTH),
 	CASE(isolated_job_has_its_own_processes_only, BOTH),
 	CASE(second_daemon_of_an_instance_is_told_so, BOTH),
+	CASE(a_copy_of_the_lock_that_goes_soon_is_waited_for, CGROUP),
 	CASE(leftovers_of_a_killed_guardian_are_emptied, CGROUP),
 	CASE(removed_leaf_of_a_killed_guardian_is_proof, CGROUP),
 	CASE(leaf_elsewhere_is_no_proof, CGROUP),
