@@ -12,7 +12,7 @@ import pytest
 
 import hostile
 import procs
-from hostile import Admin, Suspect, calm, rights, stalled, wait_all
+from hostile import Admin, Moments, Suspect, calm, rights, wait_all, wait_proved
 from passwords import AuthCluster
 
 VERSIONS = ("3.4", "3.5")
@@ -132,16 +132,19 @@ def play(worlds):
 
     for *_, node in every:
         node.start()
-    sound = nodes(lambda case: not case.said)
+    moments = Moments(nodes(lambda case: True), [world.nodes["no-fault"] for world in worlds])
     wait_all("leads", nodes(lambda case: not case.before and case.user), Suspect.leads, 30)
+    moments.note("the start")
     for world, name, case, node in every:
-        node.job = node.leads()
         node.kept = node.text() if case.before or not case.user else ""
         node.mark = len(node.text())
         if case.later:
             case.later(world.admin, name, node)
     wait_all("stops", nodes(lambda case: case.said and case.later), lambda n: not n.leads(), 30)
     time.sleep(3)  # as long as a token is good for
+    wait_proved([(world.admin, [world.nodes[name] for name, case in CASES.items() if not case.said])
+                 for world in worlds])
+    moments.note("the faults")
     for *_, node in every:
         node.kept = node.kept or node.text()[node.mark:]
         node.kept_job = node.leads()
@@ -150,21 +153,20 @@ def play(worlds):
         if case.mend:
             case.mend(world.admin, name, node)
     wait_all("leads again", [node for *_, node in every], Suspect.leads, 60)
-    for *_, node in every:
-        node.last = node.leads()
+    moments.note("their end")
     for world in worlds:
         world.admin.call("disable")
-    time.sleep(4)
-    for *_, node in every:
-        node.without = node.leads()
-    for world in worlds:
         world.admin.token = None
+    time.sleep(3)
+    wait_proved([(world.admin, world.nodes.values()) for world in worlds])
+    moments.note("auth off")
+    for world in worlds:
         world.admin.call("enable")
         world.admin.login()
-    time.sleep(5)
-    for *_, node in every:
-        node.with_again = node.leads()
-    return sound
+    time.sleep(3)
+    wait_proved([(world.admin, world.nodes.values()) for world in worlds])
+    moments.note("auth on again")
+    return moments
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +180,9 @@ def worlds(tmp_path_factory, versions, onced):
             except pytest.skip.Exception:
                 continue
             made[version] = World(version, directory, bindir, onced)
-        play(list(made.values()))
+        moments = play(list(made.values()))
+        for world in made.values():
+            world.moments = moments
         yield made
     finally:
         for world in made.values():
@@ -201,7 +205,8 @@ def test_a_login_that_is_wrong_is_said_and_waited_for(worlds, version, name):
     print(node.kept)
     assert node.alive and node.running(), node.text()
     if case.said is None:
-        assert (node.kept_job == node.job or stalled(node.text())) and not lines, node.text()
+        worlds[version].moments.judge(node, "the start", "the faults")
+        assert not lines, node.text()
     else:
         assert not node.kept_job, "it works without the right to"
         assert 1 <= len(lines) <= 3 and case.said in lines[-1] and "expected" in lines[-1], node.kept
@@ -213,8 +218,7 @@ def test_a_login_that_is_wrong_is_said_and_waited_for(worlds, version, name):
 def test_auth_is_turned_off_and_on_under_leaders(worlds, version):
     for name in CASES:
         node = seen(worlds, version, name)
-        kept = node.without == node.last and node.with_again == node.last
-        assert kept or stalled(node.text()), "%s:\n%s" % (name, node.text())
+        worlds[version].moments.judge(node, "their end", "auth off", "auth on again")
 
 
 def test_the_table_has_every_right_that_is_printed(oncectl):
