@@ -15,6 +15,9 @@ import subprocess
 import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(TOP, "tests", "integration"))
+import procs  # noqa: E402
+
 FLOOR = 95  # percent of the lines of each file
 
 ROOT_ONLY = ("daemon/config-work.c",)  # User= of somebody else is for root to read: no floor for others
@@ -128,6 +131,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--missing", action="store_true", help="the lines, too")
     options = parser.parse_args()
+    procs.adopt()
     if not configure(options.build) or not run_tests(options.build, options.jobs):
         print("coverage: something does not build, or a test failed")
         return 1

@@ -17,6 +17,9 @@ import subprocess
 import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(TOP, "tests", "integration"))
+import procs  # noqa: E402
+
 SOURCES = ("lib", "daemon", "tools", "examples")
 CPPCHECK = ["cppcheck", "--quiet", "--std=c11", "--enable=warning,performance,portability", "--inline-suppr",
             "--error-exitcode=1", "--template={file}:{line}: {message} [{id}]", "-D_GNU_SOURCE", "-I.", "-Ilib",
@@ -75,7 +78,11 @@ def look_at(command, directory=TOP):
 
 def each(build, jobs, look):
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        found = list(pool.map(lambda entry: look(*entry), commands(build)))
+        try:
+            found = list(pool.map(lambda entry: look(*entry), commands(build)))
+        except KeyboardInterrupt:
+            procs.end_orphans(0)  # else the pool waits for them
+            raise
     return sorted({line for lines in found for line in lines})
 
 
@@ -106,6 +113,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--only", action="append", choices=CHECKS)
     options = parser.parse_args()
+    procs.adopt()
     bad = 0
     for name in options.only or CHECKS:
         if not shutil.which(name.split()[0]):

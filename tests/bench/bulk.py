@@ -83,7 +83,7 @@ class Beats:
                                   "create_revision": said["kvs"][0]["create_revision"]}],
                      "success": [{"request_put": {"key": text64(b"/bench/beat"), "value": text64(b"1")}}]}
         self.took_ms, self.ended = [], threading.Event()
-        self.thread = threading.Thread(target=self._beat)
+        self.thread = threading.Thread(target=self._beat, daemon=True)
         self.thread.start()
 
     def _post(self, path, body):

@@ -16,7 +16,6 @@ import argparse
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -36,8 +35,7 @@ class Node:
         self.name, self.path = name, os.path.join(directory, name + ".out")
         self.out = open(self.path, "wb")
         self.err = open(os.path.join(directory, name + ".err"), "wb")
-        self.process = subprocess.Popen([program, name, str(count), *endpoints], stdout=self.out,
-                                        stderr=self.err, stdin=subprocess.DEVNULL)
+        self.process = procs.spawn([program, name, str(count), *endpoints], stdout=self.out, stderr=self.err)
 
     def led(self):
         """The groups it leads, with their tokens."""
@@ -61,13 +59,7 @@ class Node:
         return ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE") // 1024
 
     def end(self, how):
-        if self.process.poll() is None:
-            self.process.send_signal(how)
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        procs.end(self.process, how, 10)
         self.out.close()
         self.err.close()
 
@@ -105,8 +97,7 @@ class Daemon:
         with open(conf, "w") as file:
             file.write(CONF % (cluster.urls(), name, run, self.port))
         self.out = open(os.path.join(directory, name + ".log"), "wb")
-        self.process = subprocess.Popen([onced, "-c", conf], stdout=self.out, stderr=self.out,
-                                        stdin=subprocess.DEVNULL)
+        self.process = procs.spawn([onced, "-c", conf], stdout=self.out, stderr=self.out)
 
     def write_jobs(self, count):
         os.makedirs(self.jobs)
@@ -149,13 +140,8 @@ class Daemon:
     def end(self, how):
         if self.process.poll() is None:
             for pid in procs.descendants(self.process.pid) if how == signal.SIGKILL else ():
-                os.kill(pid, how)
-            self.process.send_signal(how)
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+                procs.send(pid, how)
+        procs.end(self.process, how, 20)
         self.out.close()
 
 
@@ -244,6 +230,7 @@ def main():
     options = parser.parse_args()
     if bool(options.program) == bool(options.onced):
         parser.error("expected --program or --onced")
+    procs.adopt()
     print("groups  owned (s) uneven (%)     req/s  CPU 3 (%)   RSS (MB)  moved (s) uneven (%)")
     with tempfile.TemporaryDirectory(prefix="onced-groups-") as directory:
         for count in options.counts.split(","):

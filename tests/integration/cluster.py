@@ -301,15 +301,15 @@ def main():
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--bindir")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *unused: sys.exit(0))
-    with Cluster(options.directory, options.members, options.tls, options.bindir) as cluster:
-        for name, value in cluster.etcdctl_environment().items():
-            print("export %s=%s" % (name, value), flush=True)
-        try:
+    procs.adopt()
+    try:
+        with Cluster(options.directory, options.members, options.tls, options.bindir) as cluster:
+            for name, value in cluster.etcdctl_environment().items():
+                print("export %s=%s" % (name, value), flush=True)
             while cluster.running():
                 time.sleep(0.2)
-        except KeyboardInterrupt:
-            pass
+    except KeyboardInterrupt:
+        pass
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ lines that belong to it (here documents, loops, functions) and the output it is 
 ids, and keys named by them, have been given the names L1, L2 and so on; for a command with "# figures vary"
 numbers, bars and names of nodes are not, and "# output varies" is run, must succeed, and is not compared.
 """
+import contextlib
 import os
 import re
 import subprocess
@@ -103,22 +104,27 @@ class Shell:
         """Its output, which ends with a newline wherever that of the command does not."""
         timer = threading.Timer(DEADLINE, self.process.kill)
         timer.start()
-        self.process.stdin.write(self.here(text) + "\n{ r=$?; echo; echo '%s' $r; (exit $r); } 2>&1\n" % MARK)
+        try:
+            self.process.stdin.write(self.here(text) + "\n{ r=$?; echo; echo '%s' $r; (exit $r); } 2>&1\n" % MARK)
+            lines = self._answer()
+        finally:
+            timer.cancel()
+        out = "".join(line for line in lines if not line.startswith('{"level"'))[:-1]
+        return out.split("\n")[:-1] if out.endswith("\n") else out.split("\n") if out else []
+
+    def _answer(self):
         lines = []
         for line in self.process.stdout:
             if line.startswith(MARK + " "):
                 self.code = int(line.split()[-1])
-                break
+                return lines
             lines.append(line)
-        else:
-            lines.append("not within %d s\n" % DEADLINE)
-        timer.cancel()
-        out = "".join(line for line in lines if not line.startswith('{"level"'))[:-1]
-        return out.split("\n")[:-1] if out.endswith("\n") else out.split("\n") if out else []
+        return lines + ["not within %d s\n" % DEADLINE]
 
     def close(self):
-        self.process.stdin.close()
         procs.end(self.process)
+        with contextlib.suppress(BrokenPipeError):  # it was interrupted while it was told
+            self.process.stdin.close()
 
 
 class Names:

@@ -1,8 +1,10 @@
 """Processes of ours: started here, found again by parent and namespace, ended by their own pid.
 
 adopt() makes this process the reaper of every orphan among its descendants, so that what a daemon
-leaves behind is still its child, can be told from everybody else's and cannot escape the end.
+leaves behind is still its child, can be told from everybody else's and cannot escape the end: that of
+a test, nor that of this process, by whatever signal but SIGKILL it comes.
 """
+import atexit
 import ctypes
 import fcntl
 import glob
@@ -13,12 +15,48 @@ import time
 
 PR_SET_CHILD_SUBREAPER = 36
 DIE_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
+TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ONE_END = 2.0  # seconds; make, timeout and a terminal tell of the same end twice or thrice
 
 _started = {}
+_told = -ONE_END  # when the end was last told
 
 
 def adopt():
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    unwind_on_signals()
+    atexit.unregister(end_everything)  # once is enough
+    atexit.register(end_everything)
+
+
+def unwind_on_signals():
+    """They end this process as Ctrl-C does, through every finally. Those that nohup or a shell ignores stay so."""
+    for signo in TO_END:
+        if signal.getsignal(signo) is not signal.SIG_IGN:
+            signal.signal(signo, _unwind)
+
+
+def _unwind(*unused):
+    global _told
+    last, _told = _told, time.monotonic()
+    if _told - last >= ONE_END:
+        raise KeyboardInterrupt
+
+
+def ignore_signals():
+    """There is nothing to unwind any more."""
+    for signo in TO_END:
+        signal.signal(signo, signal.SIG_IGN)
+
+
+def end_everything():
+    """Kill what was started and is still there, if not detached, and what it left behind. A fork of this process
+    has no children here, so that it ends nothing."""
+    ignore_signals()
+    for pid, process in list(_started.items()):
+        if not process.detached:
+            del _started[pid]  # an orphan like the others
+    end_orphans(0)
 
 
 def spawn(command, prefix=(), detach=False, **options):
@@ -26,6 +64,7 @@ def spawn(command, prefix=(), detach=False, **options):
     front = list(prefix) + ([] if detach else DIE_WITH_US)
     options.setdefault("stdin", subprocess.DEVNULL)
     process = subprocess.Popen(front + list(command), start_new_session=True, **options)
+    process.detached = detach
     _started[process.pid] = process
     return process
 
@@ -173,7 +212,7 @@ def end_orphans(patience=1.0):
             break
         for pid in found:
             for each in [pid] + descendants(pid):
-                line = command_line(each)
+                line = command_line(each) or name(each)
                 if line not in left:
                     left.append(line)
                 send(each, signal.SIGKILL)

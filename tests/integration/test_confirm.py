@@ -218,7 +218,7 @@ class Fed:
                 [path("oncectl"), *connection(cluster, urls, "--"), "confirm", "--mode", mode, *flags],
                 stdin=subprocess.PIPE, stdout=sink, stderr=subprocess.PIPE, text=True,
                 env=clean_environment())
-        self.thread = threading.Thread(target=self._feed)
+        self.thread = threading.Thread(target=self._feed, daemon=True)
         self.thread.start()
 
     def _feed(self):

@@ -183,7 +183,7 @@ def test_lines(version, versions, tmp_path, oncectl):
     clusters = [Cluster(tmp_path / str(i), 1, False, bindir) for i in range(2)]
     try:
         programs = [Program(binary, cluster.start()) for binary, cluster in zip(binaries, clusters)]
-        threads = [threading.Thread(target=play, args=(program, lines, version, result))
+        threads = [threading.Thread(target=play, daemon=True, args=(program, lines, version, result))
                    for program, result in zip(programs, results)]
         for thread in threads:
             thread.start()

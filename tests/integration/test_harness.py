@@ -1,6 +1,7 @@
 """The harness does what the scenarios rely on: faults take effect, and nothing outlives a test."""
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -101,6 +102,93 @@ def test_orphans_are_found_and_ended():
     assert procs.end_orphans(0.1) == ["sleep 300"]
     assert procs.orphans() == []
     procs.end(shell)
+
+
+LEAVER = """
+import os, subprocess, sys, time
+sys.path.insert(0, %r)
+import procs
+procs.adopt()
+def leave(then):
+    try:
+        shell = procs.spawn(["sh", "-c", "setsid sleep 300 & echo $!; wait"], stdout=subprocess.PIPE, text=True)
+        print("left", shell.stdout.readline().strip(), flush=True)
+        then()
+    finally:
+        print("unwound", flush=True)
+def stay():
+    time.sleep(300)
+def fork():
+    os.fork() and os.wait() and stay()
+""" % HERE
+
+
+class Leaver:
+    """A process of this harness, the sleep that it has left in a session of its own, and what it says."""
+
+    def __init__(self, script, path):
+        self.path = path
+        with open(path, "w") as out:
+            self.process = subprocess.Popen(["env", "--default-signal", sys.executable, "-c", script], stdout=out)
+        self.sleep = wait_for("what it leaves", lambda: self.left() or self.process.poll() is not None, 60)
+        self.born = procs.start_time(self.sleep)
+
+    def said(self):
+        with open(self.path) as file:
+            return re.findall("^((?:left|unwound).*)\n", file.read(), re.M)
+
+    def left(self):
+        return next((int(line.split()[1]) for line in self.said() if line.startswith("left ")), None)
+
+    def there(self):
+        return procs.alive(self.sleep) and procs.start_time(self.sleep) == self.born
+
+    def ended(self):
+        """What it said in the end, after all of it is gone."""
+        self.process.wait(30)
+        wait_for("end of the sleep", lambda: not self.there(), 30)
+        return self.said()[1:]
+
+    def close(self):
+        self.process.kill()
+        self.process.wait(5)
+        procs.end_orphans(0)
+
+
+@pytest.fixture
+def leaver(tmp_path):
+    made = []
+
+    def start(script):
+        made.append(Leaver(script, tmp_path / str(len(made))))
+        return made[-1]
+    yield start
+    for each in made:
+        each.close()
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGHUP], [signal.SIGINT, signal.SIGTERM, signal.SIGTERM]])
+def test_a_signal_ends_everything_in_its_order(leaver, signals):
+    """Told more than once, it still goes through every finally."""
+    made = leaver(LEAVER + "leave(stay)")
+    for signo in signals:
+        made.process.send_signal(signo)
+        time.sleep(0.05)
+    assert made.ended() == ["unwound"]
+
+
+def test_what_was_ignored_stays_ignored(leaver):
+    made = leaver("import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + LEAVER + "leave(stay)")
+    made.process.send_signal(signal.SIGHUP)
+    time.sleep(0.2)
+    assert made.process.poll() is None and made.there()
+
+
+def test_a_fork_of_it_ends_nothing(leaver):
+    made = leaver(LEAVER + "leave(fork)")
+    wait_for("end of the fork", lambda: made.said()[1:] == ["unwound"], 30)
+    time.sleep(0.2)
+    assert made.there()
 
 
 def history(path, *commands):

@@ -44,7 +44,7 @@ class Etcd(http.server.BaseHTTPRequestHandler):
 def url():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Etcd)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield "http://127.0.0.1:%d" % server.server_port
     server.shutdown()

@@ -278,7 +278,7 @@ def leader_that_takes_up(cluster, state, **more):
                        env=dict(clean_environment(), ETCDCTL_API="3"), stdout=subprocess.DEVNULL)
         cluster.etcdctl("put", RUN + "2026-11-22T08:00:00Z", record("failed"))
         cluster.etcdctl("put", run, record(state, **more))
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
     return thread
 

@@ -210,7 +210,7 @@ class Takers:
         self.ctl, self.total, self.blocks, self.killed, self.failed = ctl, total, [], 0, 0
         self.member_kills = 0
         self.lock, self.deadline = threading.Lock(), time.monotonic() + 60 + total / 20
-        self.threads = [threading.Thread(target=self.take, args=(random.Random(i),)) for i in range(8)]
+        self.threads = [threading.Thread(target=self.take, daemon=True, args=(random.Random(i),)) for i in range(8)]
 
     def count(self):
         return sum(last - first + 1 for first, last in self.blocks)
@@ -245,6 +245,7 @@ def test_no_number_twice_while_members_and_clients_are_killed(ctl, cluster, figu
                 takers.member_kills += 1
             time.sleep(0.05)
     finally:
+        takers.deadline = 0
         for thread in takers.threads:
             thread.join(60)
     seconds = time.monotonic() - began

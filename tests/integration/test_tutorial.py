@@ -8,6 +8,7 @@ import sys
 import threading
 
 import pages
+import procs
 from cluster import Cluster
 
 PAGE = os.path.join(pages.TOP, "docs", "tutorial.md")
@@ -33,7 +34,7 @@ def play_on_a_fresh_etcd(tool, bindir, build, directory, results):
 def test_tutorial(versions, tmp_path, oncectl):
     """Most of it is waiting for leases, so all four at the same time."""
     build, results = os.path.dirname(os.path.dirname(os.path.dirname(oncectl))), {}
-    threads = [threading.Thread(target=play_on_a_fresh_etcd, args=(
+    threads = [threading.Thread(target=play_on_a_fresh_etcd, daemon=True, args=(
         tool, versions.bindir(version), build, tmp_path / (tool + "-" + version), results))
         for tool in ("etcdctl", "oncectl") for version in ("3.4", "3.5")]
     for thread in threads:
@@ -55,10 +56,14 @@ def test_the_page_shows_what_it_is_to_teach():
 def update(tool):
     import tempfile
     build = os.environ.get("BUILD", os.path.join(pages.TOP, "build"))
+    procs.adopt()
     with tempfile.TemporaryDirectory() as directory, Cluster(directory + "/etcd") as cluster:
         shell = shell_on(cluster, tool, directory + "/here", build)
-        pages.update(PAGE, shell)
-        shell.close()
+        try:
+            pages.update(PAGE, shell)
+        finally:
+            shell.close()
+            print(procs.end_orphans())
 
 
 if __name__ == "__main__":

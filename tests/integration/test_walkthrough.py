@@ -38,7 +38,7 @@ def play(version, tool, bindir, directory, build, results):
 
 def test_walkthrough(versions, tmp_path, oncectl):
     build, results = os.path.dirname(os.path.dirname(os.path.dirname(oncectl))), {}
-    threads = [threading.Thread(target=play, args=(
+    threads = [threading.Thread(target=play, daemon=True, args=(
         version, tool, versions.bindir(version), tmp_path / version, build, results))
         for version, tool in (("3.4", "etcdctl"), ("3.5", "oncectl"))]
     for thread in threads:
@@ -59,11 +59,17 @@ def test_the_page_shows_what_it_is_to_teach():
         assert word in text, word
 
 
-if __name__ == "__main__":
+def update():
     import tempfile
     procs.adopt()
     with tempfile.TemporaryDirectory() as there:
         stage = Stage(there + "/here", os.environ.get("BUILD", os.path.join(pages.TOP, "build")))
-        pages.update(PAGE, stage.shell, stage.ports.back)
-        stage.close()
-        print(procs.end_orphans())
+        try:
+            pages.update(PAGE, stage.shell, stage.ports.back)
+        finally:
+            stage.close()
+            print(procs.end_orphans())
+
+
+if __name__ == "__main__":
+    update()

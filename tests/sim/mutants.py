@@ -14,6 +14,10 @@ import subprocess
 import sys
 import time
 
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "tests", "integration"))
+import procs  # noqa: E402
+
 CAUGHT = re.compile(r"^seed (\d+), (profile .*)$", re.M)
 
 
@@ -36,6 +40,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=20000)
     parser.add_argument("--out")
     options = parser.parse_args()
+    procs.adopt()
     programs = [path for path in sorted(glob.glob(os.path.join(options.build, "tests/sim/sim-*")))
                 if os.path.isfile(path)]
     rows, start = [], time.monotonic()

@@ -16,6 +16,10 @@ import subprocess
 import sys
 import time
 
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "tests", "integration"))
+import procs  # noqa: E402
+
 SLICE = 1000
 HEAD = re.compile(r"schedules (\d+), events (\d+), steps (\d+)\nfaults:((?: \S+ \d+)*)")
 TAIL = re.compile(r"elections (\d+), jobs (\d+), seizures (\d+).*\njob time \S+ % of (\S+) virtual hours")
@@ -55,6 +59,7 @@ def swarm(program, options):
         except BaseException:
             for part in parts:
                 part.cancel()
+            procs.end_orphans(0)  # else the pool waits for them
             raise
     return figures, faults
 
@@ -78,6 +83,7 @@ def main():
     options = parser.parse_args()
     if options.seeds < 1 or options.first < 0 or options.jobs < 1:
         parser.error("seeds and jobs are at least 1, the first seed at least 0")
+    procs.adopt()
     start = time.monotonic()
     try:
         figures, faults = swarm(os.path.join(options.build, "tests/sim/sim"), options)

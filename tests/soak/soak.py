@@ -17,7 +17,6 @@ import argparse
 import http.client
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -310,7 +309,6 @@ def main():
     parser.add_argument("--write", metavar="FILE", help="the page with the figures")
     parser.add_argument("--beside", default="nothing that this knows of", help="what else ran on the machine")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *unused: sys.exit(2))
     out = options.judge or options.out or tempfile.mkdtemp(prefix="onced-soak-out-")
     kept = os.path.join(out, "samples.json")
     if not options.judge:

@@ -20,7 +20,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -310,8 +309,6 @@ def main():
     options = arguments()
     procs.adopt()
     leaves = procs.leaves()
-    for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signo, signal.default_int_handler)
     tls = options.tls == "yes" if options.tls else random.Random(options.seed ^ 0x715).random() < 0.4
     options.newer = etcd_directory("3.5") if options.etcd == "mixed" else None
     bindir = etcd_directory("3.5") if options.etcd == "3.5" else None

@@ -10,7 +10,6 @@ if every takeover happened and no two jobs ever ran at once. Nothing is left run
 import argparse
 import collections
 import os
-import signal
 import sys
 import time
 
@@ -19,6 +18,7 @@ import view
 import checker
 import containers
 import processes
+import procs
 from cluster import ClusterError
 from node import now_ns
 
@@ -112,10 +112,6 @@ def arguments():
     return options
 
 
-def interrupt(*unused):
-    raise KeyboardInterrupt
-
-
 def play(demo, keep):
     """Whether nothing ever ran twice; None when it was interrupted."""
     try:
@@ -140,15 +136,13 @@ def play(demo, keep):
 
 def main():
     options = arguments()
-    for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signo, interrupt)
+    procs.unwind_on_signals()
     stage = (containers if options.docker else processes).Stage(options)
     good = False
     try:
         good = play(Demo(stage), options.keep)
     finally:
-        for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(signo, signal.SIG_IGN)
+        procs.ignore_signals()
         left = stage.close(failed=good is False)
         if left:
             print("demo: %s" % left, file=sys.stderr)
