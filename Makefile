@@ -30,6 +30,8 @@ PICTURES ?=
 # fuzz: seconds for each target
 SECONDS ?= 60
 
+# exec env, where a test wants an environment: a SIGTERM that make passes on is to reach the test, not a shell.
+
 .DEFAULT_GOAL := build
 .PHONY: build help deps test test-auth static coverage sbom figures page-test demo bench torture soak swarm mutants model abi deb deb-test install up down fuzz asan clean
 
@@ -71,7 +73,7 @@ test-auth:  ## the tests over real etcd again, with passwords, the role of a nod
 figures:  ## the long proofs with their figures: 20 cron jobs under faults, 100,000 ids; four minutes
 	@tools/deps.sh build test
 	@$(MAKE) --no-print-directory build
-	@ONCED_CRON_JOBS=20 ONCED_CRON_SECONDS=120 IDS_TOTAL=100000 PYTHONDONTWRITEBYTECODE=1 \
+	@exec env ONCED_CRON_JOBS=20 ONCED_CRON_SECONDS=120 IDS_TOTAL=100000 PYTHONDONTWRITEBYTECODE=1 \
 		ONCED_BIN=$(BUILD)/daemon/onced ONCECTL_BIN=$(BUILD)/tools/oncectl/oncectl \
 		$(PYTHON) -m pytest -q -p no:cacheprovider tests/integration/test_cron.py \
 		tests/integration/test_records.py -k "leaders_die or no_number_twice"
@@ -79,8 +81,7 @@ figures:  ## the long proofs with their figures: 20 cron jobs under faults, 100,
 page-test:  ## the status page in headless Chromium (installs it, 300 MB); PICTURES=DIR keeps screenshots
 	@tools/deps.sh build test page
 	@$(MAKE) --no-print-directory build
-	@cd tests/page && ONCED_BIN=$(abspath $(BUILD))/daemon/onced ONCED_PICTURES=$(if $(PICTURES),$(abspath $(PICTURES))) PYTHONDONTWRITEBYTECODE=1 \
-		$(PYTHON) -m pytest -q -s -p no:cacheprovider .
+	@exec env ONCED_PICTURES=$(if $(PICTURES),$(abspath $(PICTURES))) $(PYTHON) tests/run.py --build $(BUILD) --only page
 
 demo:  ## three nodes, four faults, one table, in about a minute; KEEP=1 leaves it up, DOCKER=1 in containers
 ifeq ($(DOCKER),1)
@@ -134,7 +135,7 @@ deb:  ## Debian packages in build/deb
 
 deb-test: deb  ## lintian, a second build that must be the same, install, upgrade and purge in a box
 	@tools/deps.sh test
-	@ONCED_DEBS=$(BUILD)/deb PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider -rs tests/deb
+	@exec env ONCED_DEBS=$(BUILD)/deb PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider -rs tests/deb
 
 install: $(BUILD)/build.ninja  ## install; PREFIX=/usr/local DESTDIR=
 	@$(MESON) configure $(BUILD) -Dprefix=$(PREFIX)

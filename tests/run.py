@@ -7,6 +7,9 @@ is 1 when anything failed.
 
 Tests over real processes mostly wait. What only computes runs beside them, in a second process that
 the kernel gives nothing but the time that is left over.
+
+Nothing outlives this: SIGTERM and Ctrl-C are passed on, what takes too long is told to end before it is
+made to, and what any of them leaves behind (a pytest that was killed, say) is ended, too.
 """
 import argparse
 import json
@@ -21,11 +24,14 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(TOP, "tests", "integration"))
+import procs  # noqa: E402
+
 BEFORE = ("scripts", "build")
 BESIDE = ("static", "virtual", "warnings", "asan-virtual")  # no clock is looked at in them
 STAGES = ("meson", "integration", "auth", "systemd")
 AFTER = ("asan", "torture")
-ASKED_FOR = ("auth_all", "coverage")
+ASKED_FOR = ("auth_all", "coverage", "page")
 AUTH_SAMPLE = ("test_operate.py::test_runs_by_hand", "test_operate.py::test_a_pause_skips_and_says_so",
                "test_takeover.py::test_kill_both",
                "test_takeover.py::test_one_of_three_runs_it",
@@ -33,6 +39,7 @@ AUTH_SAMPLE = ("test_operate.py::test_runs_by_hand", "test_operate.py::test_a_pa
                "test_records.py::test_ten_at_the_same_moment")
 VIRTUAL = ("sim", "mutants", "fuzz", "model", "schedule")
 LEFT_OVER = ["chrt", "--idle", "0", "ionice", "-c", "3"]
+GRACE = 60  # seconds to end in, once told
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:abort_on_error=1",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
@@ -77,11 +84,15 @@ class Counts:
 def run(command, seconds, env=None):
     """The exit code; 124 when it took too long."""
     print("+ " + shlex.join(command), flush=True)
+    process = procs.spawn(command, with_us=procs.END_WITH_US, cwd=TOP, env=dict(os.environ, **(env or {})))
     try:
-        return subprocess.run(command, cwd=TOP, timeout=seconds, env=dict(os.environ, **(env or {})),
-                              stdin=subprocess.DEVNULL).returncode
+        return procs.wait(process, seconds)
     except subprocess.TimeoutExpired:
         return 124
+    finally:
+        procs.end(process, signal.SIGTERM, GRACE)
+        for line in procs.end_orphans():
+            print("it left behind: " + line, flush=True)
 
 
 def read_junit(path, counts, name_of):
@@ -239,6 +250,10 @@ class Runner:
     def stage_auth_all(self):
         self.with_auth(["tests/integration"])
 
+    def stage_page(self):
+        """The status page in a browser; what it says of its times is there to be read."""
+        self.pytest("page", ["-s", "tests/page"], self.programs(), 900, lambda suite, case: "page")
+
     def with_auth(self, words):
         self.pytest("auth", words, dict(self.programs(), ONCED_TEST_AUTH="yes"), 2400, lambda suite, case: "auth")
 
@@ -286,12 +301,12 @@ class Beside:
         command = [sys.executable, os.path.abspath(__file__), "--build", options.build,
                    "--jobs", str(options.jobs), "--counts", self.counts]
         command += [word for stage in BESIDE for word in ("--only", stage)]
-        self.process = subprocess.Popen([*LEFT_OVER, *command], stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=subprocess.STDOUT, start_new_session=True)
+        self.process = procs.spawn([*LEFT_OVER, *command], with_us=procs.END_WITH_US, stdout=self.log,
+                                   stderr=subprocess.STDOUT)
 
     def join(self, counts):
         try:
-            self.process.wait(1500)
+            procs.wait(self.process, 1500)
         except subprocess.TimeoutExpired:
             self.end()
         self.log.seek(0)
@@ -302,9 +317,7 @@ class Beside:
             counts.add("beside", failed=1, note="came to no end: exit %d" % self.process.returncode)
 
     def end(self):
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(60)
+        procs.end(self.process, signal.SIGTERM, 2 * GRACE)  # it gives what it has started one
 
 
 def run_stages(runner, stages):
@@ -339,11 +352,15 @@ def main():
                         help="these stages alone")
     parser.add_argument("--counts", help="write them into this file too")
     options = parser.parse_args()
+    procs.adopt()
     runner = Runner(options)
-    if options.only:
-        run_stages(runner, options.only)
-    else:
-        run_all(runner)
+    try:
+        if options.only:
+            run_stages(runner, options.only)
+        else:
+            run_all(runner)
+    except KeyboardInterrupt:
+        sys.exit("run.py: ended by a signal")
     if options.counts:
         runner.counts.write(options.counts)
     sys.exit(runner.counts.show())

@@ -2,7 +2,8 @@
 
 adopt() makes this process the reaper of every orphan among its descendants, so that what a daemon
 leaves behind is still its child, can be told from everybody else's and cannot escape the end: that of
-a test, nor that of this process, by whatever signal but SIGKILL it comes.
+a test, nor that of this process, by whatever signal but SIGKILL it comes. SIGKILL ends what was
+started here; what that leaves behind goes to whoever adopted above, as tests/run.py does.
 """
 import atexit
 import ctypes
@@ -15,6 +16,7 @@ import time
 
 PR_SET_CHILD_SUBREAPER = 36
 DIE_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
+END_WITH_US = ["setpriv", "--pdeathsig", "TERM"]  # for what ends its own then
 TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ONE_END = 2.0  # seconds; make, timeout and a terminal tell of the same end twice or thrice
 
@@ -59,9 +61,9 @@ def end_everything():
     end_orphans(0)
 
 
-def spawn(command, prefix=(), detach=False, **options):
+def spawn(command, prefix=(), detach=False, with_us=DIE_WITH_US, **options):
     """Popen in a session of its own; the process dies with this one unless detach."""
-    front = list(prefix) + ([] if detach else DIE_WITH_US)
+    front = list(prefix) + ([] if detach else with_us)
     options.setdefault("stdin", subprocess.DEVNULL)
     process = subprocess.Popen(front + list(command), start_new_session=True, **options)
     process.detached = detach
@@ -166,6 +168,18 @@ def send(pid, signo):
         os.kill(pid, signo)
     except ProcessLookupError:
         pass
+
+
+def wait(process, seconds):
+    """Its exit code, or TimeoutExpired. Meanwhile orphans that die are collected, as process 1 would."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return process.wait(max(0, min(0.25, deadline - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            reap()
+            if time.monotonic() >= deadline:
+                raise
 
 
 def end(process, signo=signal.SIGKILL, seconds=5):

@@ -105,9 +105,9 @@ def test_orphans_are_found_and_ended():
 
 
 LEAVER = """
-import os, subprocess, sys, time
-sys.path.insert(0, %r)
-import procs
+import os, signal, subprocess, sys, time
+sys.path[:0] = %r
+import procs, run
 procs.adopt()
 def leave(then):
     try:
@@ -120,7 +120,10 @@ def stay():
     time.sleep(300)
 def fork():
     os.fork() and os.wait() and stay()
-""" % HERE
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+""" % [HERE, os.path.dirname(HERE)]
+RUNS = LEAVER + "print('code', run.run([sys.executable, '-c', %r], %d), flush=True)\n"
 
 
 class Leaver:
@@ -135,7 +138,7 @@ class Leaver:
 
     def said(self):
         with open(self.path) as file:
-            return re.findall("^((?:left|unwound).*)\n", file.read(), re.M)
+            return re.findall("^((?:left|code|unwound|it left behind:).*)\n", file.read(), re.M)
 
     def left(self):
         return next((int(line.split()[1]) for line in self.said() if line.startswith("left ")), None)
@@ -189,6 +192,31 @@ def test_a_fork_of_it_ends_nothing(leaver):
     wait_for("end of the fork", lambda: made.said()[1:] == ["unwound"], 30)
     time.sleep(0.2)
     assert made.there()
+
+
+def test_what_takes_too_long_is_told_first(leaver):
+    for seconds in (2, 8, 32):
+        made = leaver(RUNS % (LEAVER + "leave(stay)", seconds))
+        if made.left():  # else this machine was too busy to begin by then
+            break
+    assert made.ended() == ["unwound", "code 124"]
+
+
+def test_a_run_that_is_ended_ends_what_it_runs(leaver):
+    made = leaver(RUNS % (LEAVER + "leave(stay)", 300))
+    made.process.terminate()
+    assert made.ended() == ["unwound"]
+
+
+def test_what_a_killed_suite_leaves_is_ended(leaver):
+    made = leaver(RUNS % (LEAVER + "leave(die)", 300))
+    assert made.ended() == ["it left behind: sleep 300", "code -9"]
+
+
+def test_a_suite_whose_run_was_killed_ends(leaver):
+    made = leaver(RUNS % (LEAVER + "leave(stay)", 300))
+    made.process.kill()
+    assert made.ended() == ["unwound"]
 
 
 def history(path, *commands):
