@@ -189,6 +189,14 @@ def test_the_page(browser, nodes):
     browser.open("http://127.0.0.1:%d/" % pages[leader].port)
     browser.wait_text("#log", "nasty: started", 15)
     assert browser.run("return document.querySelectorAll('img').length") == 0
+
+    # a node says that etcd has been further than this
+    nodes.cluster.etcdctl("put", "/onced/history/x", "revision=70 cluster=7 since=now")
+    browser.wait_text("#who", "etcd is of another history", 15)
+    browser.wait_text("#why", 'nothing runs until "oncectl new-generation"', 5)
+    browser.wait_text("#nodes", "follows", 5)
+    assert "leads" not in browser.text("#nodes")
+    picture(browser, "history")
     complaints = [c["message"] for c in browser.console() if "favicon" not in c["message"]]
     assert not complaints, complaints
 
