@@ -31,7 +31,7 @@ static int read_whole(struct buf *buf, FILE *file)
 	while (buf_error(buf) == 0 && (n = fread(part, 1, sizeof(part), file)) > 0)
 		(void)buf_append(buf, part, n);
 	explicit_bzero(part, sizeof(part));
-	return ferror(file) ? -EACCES : buf_error(buf);
+	return !ferror(file) ? buf_error(buf) : errno ? -errno : -EIO;
 }
 
 static int read_file(struct buf *buf, const char *path, const char *what, const char **ret_message)
@@ -43,10 +43,11 @@ static int read_file(struct buf *buf, const char *path, const char *what, const 
 		(void)fclose(file);
 	if (r == 0 || r == -ENOMEM)
 		return r;
-	client_say(ret_message, "%s: %s %s", path, what,
-		r == -ENOENT  ? "does not exist"
-		: r == -E2BIG ? "is larger than 4 MiB"
-			      : "cannot be read");
+	if (r == -ENOENT || r == -E2BIG)
+		client_say(ret_message, "%s: %s %s", path, what,
+			r == -ENOENT ? "does not exist" : "is larger than 4 MiB");
+	else
+		client_say(ret_message, "%s: %s cannot be read: %s", path, what, strerror(-r));
 	return r == -ENOENT ? r : r == -E2BIG ? -EKEYREJECTED : -EACCES;
 }
 
