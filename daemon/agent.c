@@ -482,8 +482,14 @@ static int agent_init(struct agent *a, int link_fd, const struct link_page *page
 	const char *runtime_dir = a->config.runtime_dir ? a->config.runtime_dir : "";
 	int r;
 
-	a->ev = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
-	a->loop = a->ev ? once_loop_ev_new(a->ev) : NULL;
+	/* The default loop would abort() without a descriptor for signals, which the guardian takes. */
+	a->ev = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+	if (!a->ev) {
+		log_err("start", "cannot wait for anything: %s", strerror(errno));
+		a->code = EXIT_FAILURE;
+		return -EIO;
+	}
+	a->loop = once_loop_ev_new(a->ev);
 	if (!a->loop)
 		return -ENOMEM;
 	a->alive = a->loop->ops->timer_new(a->loop, on_alive, a);

@@ -276,7 +276,7 @@ int child_init(struct child *c, struct ctl *ctl, void (*ended)(void *userdata), 
 		.out_fd = -1,
 		.error_fd = -1};
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGCHLD, SIG_DFL); /* libev's default loop would reap it before us */
+	(void)signal(SIGCHLD, SIG_DFL); /* an inherited "ignore" would have the kernel reap it before us */
 	code = signals_init(&c->signals, ctl, on_signal, c);
 	if (code != CTL_OK)
 		return code;

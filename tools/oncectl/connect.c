@@ -65,8 +65,11 @@ static void *loop_memory(void *data, long size)
 int ctl_connect(struct ctl *ctl)
 {
 	ev_set_allocator(loop_memory);
-	ctl->ev = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
-	ctl->loop = ctl->ev ? once_loop_ev_new(ctl->ev) : NULL;
+	/* The default loop would abort() without a descriptor for signals, which nobody here leaves to libev. */
+	ctl->ev = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+	if (!ctl->ev)
+		return ctl_error(CTL_FAILED, "cannot wait for anything: %s", strerror(errno));
+	ctl->loop = once_loop_ev_new(ctl->ev);
 	if (!ctl->loop)
 		return ctl_out_of_memory();
 	ctl->began = ctl->loop->ops->now(ctl->loop);
