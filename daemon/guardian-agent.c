@@ -3,7 +3,8 @@
  * Happy path: fork, HELLO, ..., QUIT, its end. One that ends before it was ever welcome ends the
  * daemon with its code: its configuration is bad or another daemon runs. One that dies later takes
  * all runs with it, and when these are proven gone the next is forked: at once, or after a pause
- * that doubles from 100 ms to 5 s while agents die within 10 s. */
+ * that doubles from 100 ms to 5 s while agents die within 10 s. Where none can be forked, it is tried again every
+ * 100 ms, and said once for each reason. */
 #include "guardian-internal.h"
 #include "link-io.h"
 #include <errno.h>
@@ -199,10 +200,12 @@ void agent_advance(struct guardian *g, struct once_instant now)
 	if (g->agent || g->runs.live || now.boot_ns < g->agent_retry_ns)
 		return;
 	r = agent_fork(g);
-	if (r < 0) {
-		log_err("agent-fork", "%s", strerror(-r));
+	if (r < 0 && r != g->fork_error)
+		log_err("agent-fork", "no agent can be started, trying on until one can: %s%s",
+			strerror(-r), guardian_limit_text(r));
+	if (r < 0)
 		g->agent_retry_ns = now.boot_ns + RETRY_MIN_NS;
-	}
+	g->fork_error = r;
 }
 
 int64_t agent_next_wake(const struct guardian *g, struct once_instant now)

@@ -30,6 +30,7 @@ struct guardian {
 	bool memory_held;
 	uint32_t restarts;
 	unsigned quick_deaths; /* in a row */
+	int fork_error;	       /* why there is no agent, as it was said; 0: nothing was */
 	int64_t agent_started_ns, agent_retry_ns;
 
 	char instance[LINK_NAME_MAX];
@@ -54,6 +55,8 @@ struct guardian {
 /* guardian.c */
 void guardian_arm(struct guardian *g);
 void guardian_quit(struct guardian *g, int code);
+/* Behind the text of a negative errno: which limits are meant, if any. */
+const char *guardian_limit_text(int error);
 
 /* guardian-agent.c */
 extern const int guardian_signals[SIGNALS];

@@ -201,6 +201,13 @@ void guardian_arm(struct guardian *g)
 	g->fuse_lit = fuse != DEADLINE_NEVER;
 }
 
+const char *guardian_limit_text(int error)
+{
+	return error == -EMFILE	  ? " (LimitNOFILE=, ulimit -n)"
+	       : error == -EAGAIN ? " (LimitNPROC=, TasksMax=, ulimit -u)"
+				  : "";
+}
+
 void guardian_quit(struct guardian *g, int code)
 {
 	struct once_instant now = once_instant_now();
@@ -349,7 +356,7 @@ int guardian_run(int (*agent_main)(int link_fd, const struct link_page *page, vo
 	if (r == 0)
 		r = agent_fork(g);
 	if (r < 0) {
-		log_err("start", "%s", strerror(-r));
+		log_err("start", "cannot start: %s%s", strerror(-r), guardian_limit_text(r));
 		return 1;
 	}
 	guardian_loop(g);

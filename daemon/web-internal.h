@@ -42,11 +42,13 @@ struct web {
 	struct web_owner owner;
 	struct listen_address address;
 	struct MHD_Daemon *mhd; /* NULL: not listening yet */
+	int listen_fd;		/* MHD's */
 	struct once_io *io;
 	struct once_timer *timer; /* the next turn that is due without a client's doing */
 	struct once_timer
 		*pulse; /* once in a while: lag, streams, time-outs; and soon after a change */
 	struct once_instant pulse_due, listened, pinged;
+	struct once_instant starved; /* when that was last said */
 	bool resting;
 	struct list connections, streams;
 	size_t n_streams;

@@ -6,12 +6,14 @@
  * Failures: a client that sends slowly, reads slowly or keeps silent is cut off by MHD's own idle
  * time-out, or by the sweep, which gives a request and its answer so long in all. A flood: after each turn
  * the server rests for four times as long as that turn took, so that it never has more than a fifth of the
- * loop; clients wait, beats do not. An address in use: tried again. */
+ * loop; clients wait, beats do not. An address in use: tried again. No descriptor for a client: it stays where it
+ * is, and the server rests until one may have become free. */
 #include "daemon/web-internal.h"
 
 #include "daemon/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,6 +26,8 @@ static const int64_t LISTEN_AGAIN = 2 * ONCE_NSEC_PER_SEC;
 static const int64_t WAIT_MAX = 15 * ONCE_NSEC_PER_SEC;	  /* for a request to be complete */
 static const int64_t ANSWER_MAX = 60 * ONCE_NSEC_PER_SEC; /* for its answer to be taken */
 static const int64_t TURN_FREE = 50 * 1000;		  /* a turn that short needs no rest */
+static const int64_t STARVED_REST = ONCE_NSEC_PER_SEC / 2;
+static const int64_t SAY_AGAIN = 60 * ONCE_NSEC_PER_SEC;
 enum { IDLE_S = 10, REST = 4 };
 
 static struct once_instant now_of(struct web *w)
@@ -42,6 +46,36 @@ static void arm(struct web *w)
 		MHD_get_timeout(w->mhd, &ms) == MHD_YES ? (int64_t)ms * ONCE_NSEC_PER_MSEC : -1);
 }
 
+static void rest(struct web *w, int64_t ns)
+{
+	w->resting = true;
+	w->loop->ops->io_set(w->io, 0);
+	w->loop->ops->timer_set(w->timer, ns);
+}
+
+/* Whether a client waits for whom the process may open nothing, which MHD does not tell: that client would be
+ * there again at once, and at once again. */
+static bool is_starved(struct web *w)
+{
+	struct pollfd client = {.fd = w->listen_fd, .events = POLLIN};
+	struct once_instant now = now_of(w);
+	int fd;
+
+	if (poll(&client, 1, 0) <= 0)
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0) {
+		(void)close(fd);
+		return false;
+	}
+	if (w->starved.boot_ns == 0 || once_elapsed_max(w->starved, now) >= SAY_AGAIN) {
+		log_warning("http", "%s: clients have to wait: %s", w->config->http_listen,
+			strerror(errno));
+		w->starved = now;
+	}
+	return true;
+}
+
 static void turn(struct web *w)
 {
 	struct once_instant start = now_of(w);
@@ -49,13 +83,13 @@ static void turn(struct web *w)
 
 	(void)MHD_run(w->mhd);
 	took = once_elapsed_max(start, now_of(w));
-	w->resting = took > TURN_FREE;
-	if (!w->resting) {
+	w->resting = false;
+	if (is_starved(w))
+		rest(w, STARVED_REST);
+	else if (took > TURN_FREE)
+		rest(w, REST * took);
+	else
 		arm(w);
-		return;
-	}
-	w->loop->ops->io_set(w->io, 0);
-	w->loop->ops->timer_set(w->timer, REST * took);
 }
 
 static void on_ready(void *userdata, int fd, int events)
@@ -185,6 +219,7 @@ static int serve(struct web *w, int fd)
 		(void)close(fd);
 		return -ENOMEM;
 	}
+	w->listen_fd = fd;
 	info = MHD_get_daemon_info(w->mhd, MHD_DAEMON_INFO_EPOLL_FD);
 	w->io = info ? w->loop->ops->io_new(w->loop, info->epoll_fd, on_ready, w) : NULL;
 	if (!w->io) {

@@ -43,6 +43,8 @@ WITHOUT_AUTH.update(dict.fromkeys((
 WITHOUT_AUTH.update({
     "test_a_job_writes_only_in_its_term": "writes a key that is not onced's",
     "test_configuration_file": "leads by keys that are not those of the role",
+    "test_runs_that_get_no_process_are_recorded": "a user who may not read the password",
+    "test_a_start_without_a_process_says_why": "a user who may not read the password",
     "test_the_example": "the example is not about logging in"})
 
 
