@@ -223,7 +223,9 @@ class Runner:
         proxy = os.path.join(TOP, self.options.build, "tests", "torture", "chaosproxy")
         lifejob = os.path.join(TOP, self.options.build, "tests", "integration", "lifejob")
         throng = os.path.join(TOP, self.options.build, "tests", "integration", "throng")
-        return {"PYTHONDONTWRITEBYTECODE": "1", "LIFEJOB_BIN": lifejob, "ONCED_BIN": os.environ.get("ONCED_BIN", onced),
+        example = os.path.join(TOP, self.options.build, "examples", "elect")
+        return {"PYTHONDONTWRITEBYTECODE": "1", "LIFEJOB_BIN": lifejob, "EXAMPLE_BIN": example,
+                "ONCED_BIN": os.environ.get("ONCED_BIN", onced),
                 "ONCECTL_BIN": os.environ.get("ONCECTL_BIN", oncectl),
                 "SIM_BIN": os.environ.get("SIM_BIN", sim), "CHAOSPROXY_BIN": proxy, "THRONG_BIN": throng}
 
