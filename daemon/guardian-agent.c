@@ -37,7 +37,7 @@ static void __attribute__((noreturn)) agent_child(struct guardian *g, int fd, pi
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	/* The lock above all: it must fall when the guardian does. */
 	for (const int *own = (int[]){g->signal_fd, g->timer_fd, g->lock_fd, g->link_fd,
-		     g->tree.leaf_fd, g->notify.fd, -2};
+		     g->tree.leaf_fd, g->tree.children_fd, g->notify.fd, -2};
 		*own != -2; own++)
 		if (*own >= 0)
 			(void)close(*own);

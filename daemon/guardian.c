@@ -135,7 +135,7 @@ static int guardian_init(struct guardian *g)
 
 	memset(g, 0, sizeof(*g));
 	g->signal_fd = g->timer_fd = g->lock_fd = g->link_fd = -1;
-	g->tree.leaf_fd = -1;
+	g->tree.leaf_fd = g->tree.children_fd = -1;
 	g->tree.force = forced_contain;
 	g->tree.is_known = is_known;
 	g->tree.arg = g;

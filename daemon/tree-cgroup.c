@@ -110,15 +110,16 @@ static bool populated(int events_fd)
 }
 
 /* Calls fn for every process of the cgroup (not of cgroups below). Numbers that name no process of
- * our PID namespace read as 0 and are left out. */
-static void each_process(int dir_fd, void (*fn)(pid_t pid, void *arg), void *arg)
+ * our PID namespace read as 0 and are left out. False: it could not be opened. */
+static bool each_process(int dir_fd, void (*fn)(pid_t pid, void *arg), void *arg)
 {
 	int fd = openat(dir_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return;
+		return false;
 	(void)pids_each(fd, fn, arg);
 	(void)close(fd);
+	return true;
 }
 
 static void kill_one(pid_t pid, void *arg)
@@ -134,7 +135,7 @@ static void kill_all(int dir_fd, int kill_fd)
 	if (cgroup_write(dir_fd, "cgroup.kill", "1") == 0)
 		return;
 	(void)cgroup_write(dir_fd, "cgroup.freeze", "1");
-	each_process(dir_fd, kill_one, NULL);
+	(void)each_process(dir_fd, kill_one, NULL);
 	(void)cgroup_write(dir_fd, "cgroup.freeze", "0");
 }
 
@@ -272,7 +273,9 @@ static void cgroup_signal(struct tree *tree, struct tree_run *run, int signo)
 	(void)tree;
 	if (run->init && signo != SIGCONT)
 		what.except = run->first;
-	each_process(run->dir_fd, signal_one, &what);
+	/* Without a descriptor the first is told alone; an init tells its command. */
+	if (!each_process(run->dir_fd, signal_one, &what) && !run->reaped)
+		(void)kill(run->first, signo);
 }
 
 static void cgroup_kill(struct tree *tree, struct tree_run *run)

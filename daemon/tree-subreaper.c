@@ -4,7 +4,10 @@
  * fork meanwhile; they miss a SIGTERM then, never the end: the kill does not rest on the walk but
  * on orphans falling to the guardian, generation after generation. A number read from /proc may be
  * another process's by now: it is signalled through a pidfd, and only if its parent, read after
- * that was opened, is still one of ours. */
+ * that was opened, is still one of ours.
+ *
+ * Failures: where nothing can be opened, the init is told, which tells its command, but nobody else of the tree.
+ * What the end and its proof rest on is open from the start. */
 #include "tree.h"
 #include "pids.h"
 #include <dirent.h>
@@ -22,6 +25,7 @@ enum { WALK_MAX = 4096 };
 struct walk {
 	pid_t root, guardian;
 	int signo;
+	bool blind; /* something could not be opened for want of descriptors */
 	unsigned n;
 	pid_t todo[WALK_MAX];
 };
@@ -45,14 +49,24 @@ static pid_t parent_of(pid_t pid)
 	return at && strlen(at) > 4 ? (pid_t)strtol(at + 4, NULL, 10) : -1;
 }
 
+/* After an open that failed: whether the process is gone, or nothing can be opened. */
+static void note(struct walk *walk)
+{
+	walk->blind |= errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+}
+
 static void signal_child(struct walk *walk, pid_t pid, pid_t parent)
 {
 	long fd = syscall(SYS_pidfd_open, pid, 0);
 	pid_t now;
 
-	if (fd < 0)
+	if (fd < 0) {
+		note(walk);
 		return;
+	}
 	now = parent_of(pid);
+	if (now < 0)
+		note(walk);
 	if (now > 0 && (now == parent || now == walk->root || now == walk->guardian))
 		(void)syscall(SYS_pidfd_send_signal, (int)fd, walk->signo, NULL, 0);
 	(void)close((int)fd);
@@ -82,8 +96,10 @@ static void walk_process(struct walk *walk, pid_t pid)
 
 	(void)snprintf(name, sizeof(name), "/proc/%d/task", pid);
 	tasks = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (tasks < 0)
+	if (tasks < 0) {
+		note(walk);
 		return;
+	}
 	while ((n = syscall(SYS_getdents64, tasks, buf, sizeof(buf))) > 0)
 		for (long at = 0; at < n;) {
 			struct dirent64 *entry = (struct dirent64 *)(void *)(buf + at);
@@ -94,8 +110,10 @@ static void walk_process(struct walk *walk, pid_t pid)
 				continue;
 			(void)snprintf(name, sizeof(name), "%.20s/children", entry->d_name);
 			fd = openat(tasks, name, O_RDONLY | O_CLOEXEC);
-			if (fd < 0)
+			if (fd < 0) {
+				note(walk);
 				continue;
+			}
 			(void)pids_each(fd, on_child, &of);
 			(void)close(fd);
 		}
@@ -111,10 +129,13 @@ static void signal_tree(struct tree_run *run, int signo)
 	walk.root = run->first;
 	walk.guardian = getpid();
 	walk.signo = signo;
+	walk.blind = false;
 	walk.todo[0] = run->first;
 	walk.n = 1;
 	for (unsigned i = 0; i < walk.n; i++)
 		walk_process(&walk, walk.todo[i]);
+	if (walk.blind && signo != SIGKILL)
+		(void)kill(run->first, signo); /* not reaped: the number is still its own */
 }
 
 static int subreaper_prepare(struct tree *tree, struct tree_run *run)
@@ -163,14 +184,11 @@ static void on_own_child(pid_t pid, void *arg)
 
 static void subreaper_sweep(struct tree *tree)
 {
-	int fd = pids_open_children();
-
 	/* What cannot be counted is not proven gone. */
 	tree->strays = 0;
-	if (fd < 0 || pids_each(fd, on_own_child, tree) < 0)
+	if (lseek(tree->children_fd, 0, SEEK_SET) < 0 ||
+		pids_each(tree->children_fd, on_own_child, tree) < 0)
 		tree->strays = 1;
-	if (fd >= 0)
-		(void)close(fd);
 }
 
 static const struct tree_ops subreaper_ops = {
@@ -188,7 +206,7 @@ int tree_subreaper_open(struct tree *tree)
 
 	if (fd < 0)
 		return fd;
-	(void)close(fd);
+	tree->children_fd = fd;
 	tree->ops = &subreaper_ops;
 	tree->contain = LINK_CONTAIN_SUBREAPER;
 	tree->leaf[0] = '\0';

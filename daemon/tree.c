@@ -2,6 +2,7 @@
 #include "tree.h"
 #include <errno.h>
 #include <signal.h>
+#include <unistd.h>
 
 int tree_open(struct tree *tree, const char *instance)
 {
@@ -19,6 +20,9 @@ void tree_close(struct tree *tree)
 {
 	if (tree->ops && tree->contain == LINK_CONTAIN_CGROUP)
 		tree_cgroup_close(tree);
+	if (tree->children_fd >= 0)
+		(void)close(tree->children_fd);
+	tree->children_fd = -1;
 	tree->ops = NULL;
 }
 

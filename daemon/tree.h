@@ -36,6 +36,7 @@ struct tree {
 	enum link_contain force;    /* 0: the best that works */
 	enum link_contain contain;
 	int leaf_fd;
+	int children_fd;	    /* without a cgroup: the list of the guardian's children */
 	char leaf[LINK_PATH_MAX];   /* path of the leaf; empty without one */
 	char parent[LINK_PATH_MAX]; /* the cgroup above it */
 	char place[TREE_PLACE_MAX]; /* the leaf by its cgroup namespace and its path in that */

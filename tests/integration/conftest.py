@@ -45,6 +45,7 @@ WITHOUT_AUTH.update({
     "test_configuration_file": "leads by keys that are not those of the role",
     "test_runs_that_get_no_process_are_recorded": "a user who may not read the password",
     "test_a_start_without_a_process_says_why": "a user who may not read the password",
+    "test_an_orderly_end_needs_no_descriptor_without_a_cgroup": "a user who may not read the password",
     "test_the_example": "the example is not about logging in"})
 
 

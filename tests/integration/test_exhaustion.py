@@ -13,6 +13,7 @@ import pytest
 import procs
 from cluster import ClusterError, clean_environment, wait_for
 from conftest import describe
+from jobnode import FileNode
 from node import Node
 from web import Page
 
@@ -177,8 +178,14 @@ RuntimeDirectory=%s
 class OtherNode(Node):
     """`onced -c FILE` of somebody else."""
 
+    def __init__(self, cluster, *words):
+        super().__init__("a", *words)
+        self.conf = os.path.join(self.directory, "onced.conf")
+        with open(self.conf, "w", encoding="ascii") as file:
+            file.write(CONF % (cluster.urls(), self.runtime))
+
     def command(self):
-        return [self.onced, "-c", os.path.join(self.directory, "onced.conf")]
+        return [self.onced, "-c", self.conf]
 
 
 class Somebody:
@@ -195,17 +202,15 @@ class Somebody:
         """A daemon of this user with those jobs, not yet started."""
         directory = tempfile.mkdtemp(dir=self.directory)
         os.chmod(directory, 0o755)
-        node = jobs.nodes["a"] = OtherNode("a", directory, self.onced, (), (), self.front)
-        with open(os.path.join(directory, "onced.conf"), "w", encoding="ascii") as file:
-            file.write(CONF % (jobs.cluster.urls(), node.runtime))
+        node = jobs.nodes["a"] = OtherNode(jobs.cluster, directory, self.onced, (), (), self.front)
         shutil.copytree(jobs.jobs_dir, os.path.join(directory, "jobs.d"))
         os.makedirs(node.runtime)
         os.chown(node.runtime, int(self.uid), int(self.uid))
         return node
 
-    def processes(self, pid, most):
-        """How many of its user's processes there may be for one of them to fork."""
-        subprocess.run([*self.front, "prlimit", "--pid", str(pid), "--nproc=%d:" % most], check=True, timeout=10)
+    def limit(self, pid, what):
+        """As prlimit(1) says it, of a process of this user."""
+        subprocess.run([*self.front, "prlimit", "--pid", str(pid), what], check=True, timeout=10)
 
 
 @pytest.fixture
@@ -222,11 +227,57 @@ def test_runs_that_get_no_process_are_recorded(jobs, somebody):
     node = somebody.node(jobs).start()
     run_that(jobs, "ok")
     agent = node.agent()
-    somebody.processes(node.guardian, 1)
+    somebody.limit(node.guardian, "--nproc=1:")
     check_refusals(jobs, node, EAGAIN)
     check_without_agent(node, agent, EAGAIN)
-    somebody.processes(node.guardian, 100)
+    somebody.limit(node.guardian, "--nproc=100:")
     check_recovery(jobs, node, node.agent(20) != agent)
+
+
+def trapper(jobs, directory):
+    """A service that writes down what it is told; the file."""
+    said = os.path.join(directory, "said")
+    with open(os.path.join(directory, "trapper"), "w", encoding="ascii") as script:
+        script.write("trap 'echo told > %s; exit 0' TERM\necho up > %s\nwhile :; do sleep 0.05; done\n" % (said, said))
+    jobs.job("trapper", Type="service", Exec="/bin/sh %s" % script.name)
+    return said
+
+
+def with_grace(node):
+    """Two seconds of it rather than a third of one."""
+    with open(node.conf, "r+", encoding="ascii") as file:
+        text = file.read()
+        file.seek(0)
+        file.write(text.replace("Profile=fast", "Profile=normal"))
+    return node
+
+
+def check_told(node, said, limit):
+    """Its end, with no descriptor left for the guardian, is as any other."""
+    def says(word):
+        with open(said, encoding="ascii") as file:
+            return file.read() == word + "\n"
+    wait_for("the job", lambda: os.path.exists(said) and says("up"), 8)
+    limit(lowest_free(node.guardian))
+    node.process.terminate()
+    assert node.wait_end(30) == 0, node.text()
+    assert says("told")
+    assert lines(node.text(), "released token", "its work is dead"), node.text()
+
+
+@TLS
+def test_an_orderly_end_needs_no_descriptor(jobs, tmp_path):
+    said = trapper(jobs, str(tmp_path))
+    node = jobs.nodes["a"] = with_grace(FileNode("a", jobs.directory, jobs.onced, jobs.cluster,
+                                                 etcd_keys=jobs.etcd_keys)).start()
+    check_told(node, said, lambda below: Descriptors(node.guardian, below).__enter__())
+
+
+@PLAIN
+def test_an_orderly_end_needs_no_descriptor_without_a_cgroup(jobs, somebody):
+    said = trapper(jobs, somebody.directory)
+    node = with_grace(somebody.node(jobs)).start()
+    check_told(node, said, lambda below: somebody.limit(node.guardian, "--nofile=%d:" % below))
 
 
 # ---- starts -------------------------------------------------------------------------------------------------------
