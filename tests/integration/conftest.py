@@ -42,6 +42,7 @@ WITHOUT_AUTH.update(dict.fromkeys((
     "test_throng", "test_tutorial"), "makes a cluster of its own, or needs none"))
 WITHOUT_AUTH.update({
     "test_a_job_writes_only_in_its_term": "writes a key that is not onced's",
+    "test_commands_of_our_programs": "fills an etcd with keys that are not onced's",
     "test_configuration_file": "leads by keys that are not those of the role",
     "test_runs_that_get_no_process_are_recorded": "a user who may not read the password",
     "test_a_start_without_a_process_says_why": "a user who may not read the password",

@@ -93,7 +93,7 @@ def test_words_are_those_of_oncectl(group, oncectl):
 def start_files(jobs, *names):
     """Nodes with the job files, a page each: {name: Page}."""
     for name in names:
-        jobs.nodes[name] = FileNode(name, jobs.directory, jobs.onced, jobs.cluster)
+        jobs.nodes[name] = FileNode(name, jobs.directory, jobs.onced, jobs.cluster, etcd_keys=jobs.etcd_keys)
         with open(jobs.nodes[name].conf, "r+", encoding="ascii") as file:
             text = file.read().replace("Profile=fast", "Profile=normal")  # no machine pauses that long
             file.seek(0)
