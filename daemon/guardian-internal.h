@@ -30,6 +30,7 @@ struct guardian {
 	bool memory_held;
 	uint32_t restarts;
 	unsigned quick_deaths; /* in a row */
+	int keeper_error;      /* as fork_error, of the keeper */
 	int fork_error;	       /* why there is no agent, as it was said; 0: nothing was */
 	int64_t agent_started_ns, agent_retry_ns;
 

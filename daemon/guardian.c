@@ -291,10 +291,15 @@ static void look_after_keeper(struct guardian *g)
 		return;
 	g->keeper = keeper_fork(
 		&(struct keeper_of){&g->tree, &g->runs.slices, g->lock_fd, g->incarnation});
-	if (g->keeper < 0) {
-		log_err("keeper", "%s", strerror(-g->keeper));
-		g->keeper = 0;
+	if (g->keeper > 0) {
+		g->keeper_error = 0;
+		return;
 	}
+	if (g->keeper != g->keeper_error)
+		log_err("keeper", "no keeper can be started, trying on until one can: %s%s",
+			strerror(-g->keeper), guardian_limit_text(g->keeper));
+	g->keeper_error = g->keeper;
+	g->keeper = 0;
 }
 
 static void guardian_loop(struct guardian *g)

@@ -26,7 +26,7 @@ static int open_lock_file(int lock_fd)
 
 static void __attribute__((noreturn)) keeper_main(const struct keeper_of *of, pid_t guardian)
 {
-	int leaf_fd, said_fd = open_lock_file(of->lock_fd), r;
+	int leaf_fd, said_fd, r;
 	sigset_t all;
 
 	sigfillset(&all);
@@ -34,9 +34,12 @@ static void __attribute__((noreturn)) keeper_main(const struct keeper_of *of, pi
 	(void)prctl(PR_SET_NAME, "run-keeper");
 	if (prctl(PR_SET_PDEATHSIG, SIGCONT) < 0)
 		_exit(1);
+	/* Where these were, also when there is no other descriptor left. */
+	(void)close(STDIN_FILENO);
 	leaf_fd = open(of->tree->leaf, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (leaf_fd < 0 || dup2(leaf_fd, STDIN_FILENO) < 0 ||
-		(said_fd >= 0 && dup2(said_fd, STDOUT_FILENO) < 0) ||
+	(void)close(STDOUT_FILENO);
+	said_fd = open_lock_file(of->lock_fd);
+	if (leaf_fd != STDIN_FILENO || said_fd > STDOUT_FILENO ||
 		close_range(said_fd >= 0 ? STDERR_FILENO : STDOUT_FILENO, ~0u, 0) < 0)
 		_exit(1);
 	while (getppid() == guardian)

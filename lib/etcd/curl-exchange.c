@@ -205,6 +205,10 @@ void exchange_end_with(struct transport_exchange *ex, CURLcode code)
 		(void)snprintf(ex->message, sizeof(ex->message), "%s",
 			"the connection ended without an answer");
 	}
+	if (code == CURLE_COULDNT_CONNECT && ex->no_socket) {
+		(void)snprintf(ex->message, sizeof(ex->message), "no socket: %s",
+			strerror(ex->no_socket));
+	}
 	if (code != CURLE_OK && !ex->message[0]) {
 		(void)snprintf(ex->message, sizeof(ex->message), "%s", curl_easy_strerror(code));
 	}

@@ -20,11 +20,13 @@ enum {
 /* None for a second attempt of what may have been sent: see curl-exchange.c. */
 static curl_socket_t on_open(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	const struct transport_exchange *ex = userdata;
+	struct transport_exchange *ex = userdata;
 	if (ex->offset) {
 		return CURL_SOCKET_BAD;
 	}
-	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	ex->no_socket = fd < 0 ? errno : 0;
+	return fd;
 }
 
 static int on_sockopt(void *userdata, curl_socket_t fd, curlsocktype purpose)

@@ -68,6 +68,7 @@ struct transport_exchange {
 	size_t size, offset;
 	struct buf in;
 	bool stream, added, ended;
+	int no_socket; /* why it got none, an errno */
 	const struct transport_handler *handler;
 	void *userdata;
 	struct transport_result result;

@@ -80,6 +80,7 @@ static int tc_start(struct transport_gen *gen, struct transport_exchange **ret,
 	ex->stream = request->stream;
 	ex->added = false;
 	ex->ended = false;
+	ex->no_socket = 0;
 	ex->handler = handler;
 	ex->userdata = userdata;
 	ex->result = (struct transport_result){0};

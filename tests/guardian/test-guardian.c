@@ -3,6 +3,7 @@
 #include "world.h"
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -149,6 +150,26 @@ static void test_killed_keeper_is_replaced(struct world *w)
 	(void)launched(w, 0, 5, 1, 0, ESCAPEES IGNORE_TERM);
 	read_pids(w, "pids", pids, 3);
 	CHECK(keeper_of(w) != keeper);
+	(void)kill(w->guardian, SIGKILL);
+	for (int i = 0; i < 3; i++)
+		CHECK(dies_within(pids[i], 3000));
+}
+
+static void test_a_keeper_needs_no_free_descriptor(struct world *w)
+{
+	const struct rlimit none = {.rlim_cur = 3, .rlim_max = 1024};
+	pid_t pids[3], keeper;
+
+	begin(w);
+	extend(w, 0, 5, 30000, 200, 400);
+	(void)launched(w, 0, 5, 1, 0, ESCAPEES IGNORE_TERM);
+	read_pids(w, "pids", pids, 3);
+	keeper = keeper_of(w);
+	CHECK(prlimit(w->guardian, RLIMIT_NOFILE, &none, NULL) == 0);
+	(void)kill(keeper, SIGKILL);
+	CHECK(dies_within(keeper, 3000));
+	keeper = keeper_of(w);
+	CHECK(!dies_within(keeper, 100));
 	(void)kill(w->guardian, SIGKILL);
 	for (int i = 0; i < 3; i++)
 		CHECK(dies_within(pids[i], 3000));
@@ -641,6 +662,7 @@ static const struct test_case cases[] = {
 	CASE(stopped_agent_loses_its_job_in_time, BOTH),
 	CASE(killed_guardian_takes_agent_and_job_along, BOTH),
 	CASE(killed_keeper_is_replaced, CGROUP),
+	CASE(a_keeper_needs_no_free_descriptor, CGROUP),
 	CASE(fuse_ends_a_stopped_guardian_and_its_job, BOTH),
 	CASE(fuse_ends_all_when_everything_is_stopped, BOTH),
 	CASE(fuse_burns_in_a_container_too, CGROUP),

@@ -97,7 +97,7 @@ def test_a_leader_that_cannot_connect_ends_in_time_and_leads_again(group):
     with Descriptors(agent, NOTHING):
         group.cluster.kill(0)
         group.cluster.spawn(0)
-        node.wait_log("etcd does not serve us", 10)
+        node.wait_log("no socket: " + EMFILE, 10)
         node.wait_log("could not be proven in time: stopping", 20)
         wait_for("end of the job", lambda: not node.jobs(), 20)
         group.history.wait_other(token, 0, 30)
